@@ -1,0 +1,1 @@
+"""The operations console: pages, JSON API, live stream, sign-in."""

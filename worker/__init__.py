@@ -1,0 +1,1 @@
+"""The processes: RQ worker, scheduler, supervisor."""
