@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from tests.servers import Keeper, RedisServer
+from tests.servers.chromium import find_chromium
 from tests.servers.databases import (
     drop_postgresql_template,
     empty_postgresql,
@@ -36,6 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if given:
         config.stash[FOLDER] = Path(given["counterfoil_folder"])
         return
+    # A developer's own settings are not the tests'.
+    for name in [*os.environ]:
+        if name.startswith("COUNTERFOIL_") or name in ("DATABASE_URL", "REDIS_URL"):
+            del os.environ[name]
     keeper = Keeper()
     config.stash[KEEPER] = keeper
     config.stash[FOLDER] = keeper.folder
@@ -138,3 +143,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """For Playwright's ``executable_path``."""
+    return find_chromium()

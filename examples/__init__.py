@@ -1,0 +1,1 @@
+"""Applications that use Counterfoil the way a customer would."""
