@@ -1,0 +1,61 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Dialect, Integer, String, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+EVIDENCE = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""`kept` of a ticket that is kept as evidence: without end."""
+
+UTC_TEXT = "%Y-%m-%d %H:%M:%S.%f"
+
+
+class NaiveTime(ValueError):
+    """A time without a zone was given where an instant is needed."""
+
+    def __init__(self, value: datetime) -> None:
+        super().__init__(
+            f"{value!r} has no time zone: give an aware time, for example datetime.now(UTC) or "
+            f"{value!r}.replace(tzinfo=ZoneInfo('Europe/Berlin'))"
+        )
+
+
+def utc_text(value: datetime) -> str:
+    """The text SQLite stores for an instant: UTC, six digits, sorts as time. Raises NaiveTime."""
+    if value.tzinfo is None:
+        raise NaiveTime(value)
+    # Year first and zero-padded by hand: %Y does not pad years below 1000 on every platform.
+    utc = value.astimezone(UTC)
+    return f"{utc.year:04d}-{utc:%m-%d %H:%M:%S}.{utc.microsecond:06d}"
+
+
+class Utc(TypeDecorator[datetime]):
+    """An instant. PostgreSQL: timestamptz. SQLite: UTC text with six digits (its own type loses the zone)."""
+
+    impl = String(26)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(String(26))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise NaiveTime(value)
+        return value if dialect.name == "postgresql" else utc_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return datetime.strptime(value, UTC_TEXT).replace(tzinfo=UTC)

@@ -1,0 +1,218 @@
+"""The registry of view models: the only names that run.
+
+A ticket names its work; the registry holds what the name stands for. It is filled by declarations
+(`declare`), frozen when a worker starts, and written to the tables then. Ticket text is never imported.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .priority import priority_number
+
+OPTION_NAMES = frozenset(
+    ("root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane")
+    + ("expires_at", "staged", "idempotence_token", "opened_by", "in_charge", "keep", "max_attempts")
+    + ("elements", "batch", "parent")
+)
+"""Options of opening a ticket; a target's parameter may not bear one of these names."""
+
+TICKET = "ticket"
+"""A parameter of this name receives the running ticket: log, progress, idempotency key."""
+
+
+class RegistryError(Exception):
+    """A declaration that cannot be registered, or an unknown name; the text has the cure."""
+
+
+class UnknownViewModel(RegistryError):
+    """No view model of that name is registered in this process."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no view model {name!r} is registered: declare it (ViewModel, @method or @target) in a module "
+            "that the application imports at start, or mend the name"
+        )
+
+
+class ParamsDoNotFit(TypeError):
+    """Params that do not fit the signature of the view model's callables."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a view model's name stands for, and how its tickets run.
+
+    `sort` is actions, method, target or processor. `callables`: actions `f(root, **params)` top to bottom, or
+    the one method (called with the root), target or processor. `root_class` is None for targets. `lane` may
+    hold `{root_id}`. `postpone_on`: exceptions that postpone instead of failing. `on_unmet`: what a false
+    precondition does, "done" or "postpone". `transactional` False declares at-least-once.
+    """
+
+    name: str
+    sort: str
+    callables: tuple[Callable[..., Any], ...]
+    root_class: type[Any] | None = None
+    precondition: Callable[[Any], bool] | None = None
+    on_unmet: str = "done"
+    queue: str = "default"
+    priority: int = 5
+    lane: str | None = None
+    max_attempts: int = 5
+    timeout_seconds: int = 300
+    keep_receipt_minutes: int = 10
+    postpone_on: tuple[type[BaseException], ...] = ()
+    transactional: bool = True
+    in_charge: str | None = None
+    former_names: tuple[str, ...] = ()
+    doc: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_attempts <= 1000:
+            raise RegistryError(f"{self.name}: max_attempts must be 1 to 1000, not {self.max_attempts}")
+        if self.timeout_seconds < 1:
+            raise RegistryError(
+                f"{self.name}: timeout_seconds must be at least 1, not {self.timeout_seconds}"
+            )
+        if self.keep_receipt_minutes < 0:
+            raise RegistryError(f"{self.name}: keep_receipt_minutes must not be negative")
+        if self.on_unmet not in ("done", "postpone"):
+            raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
+
+    @property
+    def leading(self) -> int:
+        """How many positional arguments come before the params: the root or the elements, or none."""
+        return 0 if self.sort == "target" else 1
+
+    def wants_ticket(self, call: Callable[..., Any]) -> bool:
+        """Whether this callable has a parameter named `ticket`."""
+        return TICKET in inspect.signature(call).parameters
+
+    def check(self, params: dict[str, Any]) -> None:
+        """Raises ParamsDoNotFit, naming the parameter, unless the params fit every callable."""
+        for call in self.callables:
+            signature = inspect.signature(call)
+            given = dict(params)
+            if TICKET in signature.parameters:
+                given[TICKET] = None
+            positional = [None] * self.leading
+            try:
+                signature.bind(*positional, **given)
+            except TypeError as error:
+                raise ParamsDoNotFit(
+                    f"params of {self.name} do not fit {call.__qualname__}{signature}: {error}"
+                ) from None
+
+    def signature(self) -> dict[str, Any]:
+        """The params as data for the console: name -> {required, annotation, default}; no code."""
+        found: dict[str, Any] = {}
+        for call in self.callables:
+            parameters = list(inspect.signature(call).parameters.values())
+            named = [p for p in parameters if p.name != TICKET][self.leading :]
+            for p in named:
+                if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                    continue
+                required = p.default is p.empty
+                note = "" if p.annotation is p.empty else inspect.formatannotation(p.annotation)
+                found[p.name] = {"required": required, "annotation": note}
+        return found
+
+
+@dataclass
+class RootDeclaration:
+    """A class whose objects tickets are about: how to name one, where it may be seen, what it was called."""
+
+    name: str
+    cls: type[Any]
+    label: Callable[[Any], str] | None = None
+    link: str | None = None
+    former_names: tuple[str, ...] = ()
+
+
+@dataclass
+class Registry:
+    """Names of view models and root classes: one per process (`registry`), a fresh one in `scoped`."""
+
+    view_models: dict[str, Declaration] = field(default_factory=dict)
+    root_classes: dict[str, RootDeclaration] = field(default_factory=dict)
+    frozen: bool = False
+
+    def add(self, declaration: Declaration) -> Declaration:
+        """Register under its name and former names. Raises RegistryError: frozen, or the name is taken."""
+        if self.frozen:
+            raise RegistryError(f"{declaration.name}: the registry is frozen since the worker started")
+        for name in (declaration.name, *declaration.former_names):
+            other = self.view_models.get(name)
+            if other is not None and not _same_place(other, declaration):
+                raise RegistryError(
+                    f"the name {name!r} is taken by {_place(other)}; {_place(declaration)} needs another one"
+                )
+        for name in (declaration.name, *declaration.former_names):
+            self.view_models[name] = declaration
+        if declaration.root_class is not None:
+            self.add_root(declaration.root_class)
+        return declaration
+
+    def add_root(
+        self,
+        cls: type[Any],
+        label: Callable[[Any], str] | None = None,
+        link: str | None = None,
+        former_names: tuple[str, ...] = (),
+    ) -> None:
+        """Make a mapped class known as a root; later calls add what they give."""
+        known = self.root_classes.get(cls.__name__)
+        if known is None or known.cls is not cls:
+            known = RootDeclaration(cls.__name__, cls)
+        known.label = label or known.label
+        known.link = link or known.link
+        known.former_names = former_names or known.former_names
+        for name in (known.name, *known.former_names):
+            self.root_classes[name] = known
+
+    def find(self, name: str) -> Declaration:
+        """The declaration of a name, exact names first. Raises UnknownViewModel."""
+        found = self.view_models.get(name)
+        if found is None:
+            raise UnknownViewModel(name)
+        return found
+
+    def freeze(self) -> None:
+        """No more names: called when a worker starts."""
+        self.frozen = True
+
+    @contextmanager
+    def scoped(self) -> Iterator["Registry"]:
+        """For tests: an empty, unfrozen registry inside the block, what was there before after it."""
+        before = (self.view_models, self.root_classes, self.frozen)
+        self.view_models, self.root_classes, self.frozen = {}, {}, False
+        try:
+            yield self
+        finally:
+            self.view_models, self.root_classes, self.frozen = before
+
+
+def _place(declaration: Declaration) -> str:
+    call = declaration.callables[0]
+    return f"{call.__module__}.{call.__qualname__}"
+
+
+def _same_place(one: Declaration, other: Declaration) -> bool:
+    # A module that is imported twice (reloader, tests) declares the same thing again.
+    return one.name == other.name and one.sort == other.sort and _place(one) == _place(other)
+
+
+registry = Registry()
+
+
+def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a declaration as its fields: a priority by name becomes its number, lists tuples."""
+    made = dict(options)
+    if "priority" in made:
+        made["priority"] = priority_number(made["priority"])
+    for name in ("postpone_on", "former_names"):
+        if name in made:
+            made[name] = tuple(made[name])
+    return made

@@ -1,0 +1,27 @@
+"""The tables beside the ticket's own: what happened, who runs, what is known, who may."""
+
+from .catalogue import RootClass, ViewModelRecord
+from .history import Attempt, Log, Traceback, TrailEntry
+from .operations import Operation, OperationItem
+from .people import ConsoleSession, EntryLink, User
+from .processes import Drain, Leader, Process, Queue, Sample, Slot
+
+__all__ = [
+    "Attempt",
+    "ConsoleSession",
+    "Drain",
+    "EntryLink",
+    "Leader",
+    "Log",
+    "Operation",
+    "OperationItem",
+    "Process",
+    "Queue",
+    "RootClass",
+    "Sample",
+    "Slot",
+    "Traceback",
+    "TrailEntry",
+    "User",
+    "ViewModelRecord",
+]

@@ -1,0 +1,150 @@
+"""The ticket: one row that says "run this on that root, not before then, keep the receipt that long".
+
+State and field names follow the contract the product descends from (SysAsyncTicket): `view_model`, `root_id`,
+`execute_earliest`, `keep_receipt_minutes`, `done`, `delete_time`, `error`. How a ticket is opened stands in
+`opening`, what moves it in `moves` and `door`; this file holds its columns and its indexes.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Computed,
+    FetchedValue,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    false,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base
+from .clock import random_token, stamp
+from .columns import BigId, Json, Utc
+
+STATES = ("held", "pending", "running", "done", "errored", "expired", "failed")
+FINAL = ("done", "errored", "expired", "failed")
+ERROR_KINDS = ("resolve", "run", "precondition", "timeout", "lost", "stopped", "expired")
+ASIDE_CAUSES = ("root", "unknown", "paused")
+"""Why a pending ticket is no candidate: its root is not saved yet, no worker has registered its view model,
+its view model is paused."""
+
+
+def _partial(name: str, columns: str, where: str, unique: bool = False) -> Index:
+    return Index(
+        f"counterfoil_tickets_{name}",
+        *columns.split(),
+        unique=unique,
+        postgresql_where=text(where),
+        sqlite_where=text(where),
+    )
+
+
+class Ticket(Base):
+    """A ticket. Meaning, units and who writes each column: docs/life-of-a-ticket.md and design section 3.
+
+    Columns that are null until decided (`queue`, `priority`, `max_attempts`, `keep_receipt_minutes`, `turn`)
+    are filled from the view model's record by the insert trigger; on SQLite it runs after the insert.
+    """
+
+    __tablename__ = "counterfoil_tickets"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True, server_default=random_token())
+    kind: Mapped[str] = mapped_column(String(50), server_default="ticket")
+    view_model: Mapped[str] = mapped_column(String(200))
+    root_id: Mapped[str | None] = mapped_column(String(400))
+    root_label: Mapped[str | None] = mapped_column(String(200))
+    params: Mapped[Any | None] = mapped_column(Json)
+    encryptor: Mapped[str | None] = mapped_column(String(50))
+    key_id: Mapped[str | None] = mapped_column(String(100))
+    queue: Mapped[str | None] = mapped_column(String(100), server_default=FetchedValue())
+    priority: Mapped[int | None] = mapped_column(SmallInteger, server_default=FetchedValue())
+    lane: Mapped[str | None] = mapped_column(String(400), server_default=FetchedValue())
+    state: Mapped[str] = mapped_column(String(8), server_default="pending")
+    turn: Mapped[bool | None] = mapped_column(Boolean, server_default=FetchedValue())
+    aside: Mapped[str | None] = mapped_column(String(16), server_default=FetchedValue())
+    aside_since: Mapped[datetime | None] = mapped_column(Utc, server_default=FetchedValue())
+    execute_earliest: Mapped[datetime | None] = mapped_column(Utc)
+    retry_at: Mapped[datetime | None] = mapped_column(Utc)
+    opened_at: Mapped[datetime] = mapped_column(Utc, server_default=stamp())
+    due_at: Mapped[datetime] = mapped_column(
+        Utc, Computed("coalesce(retry_at, execute_earliest, opened_at)", persisted=True)
+    )
+    expires_at: Mapped[datetime | None] = mapped_column(Utc)
+    keep_receipt_minutes: Mapped[int | None] = mapped_column(server_default=FetchedValue())
+    kept: Mapped[datetime | None] = mapped_column(Utc)
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    max_attempts: Mapped[int | None] = mapped_column(SmallInteger, server_default=FetchedValue())
+    claims: Mapped[int] = mapped_column(server_default="0")
+    run: Mapped[int] = mapped_column(server_default="0")
+    trouble: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    fence: Mapped[str | None] = mapped_column(String(32))
+    drain_id: Mapped[str | None] = mapped_column(String(32))
+    kill_at: Mapped[datetime | None] = mapped_column(Utc)
+    started_at: Mapped[datetime | None] = mapped_column(Utc)
+    done: Mapped[datetime | None] = mapped_column(Utc)
+    delete_time: Mapped[datetime | None] = mapped_column(Utc)
+    duration_ms: Mapped[int | None] = mapped_column(BigId)
+    moves: Mapped[int] = mapped_column(server_default="0")
+    moved_at: Mapped[datetime] = mapped_column(Utc, server_default=stamp())
+    error: Mapped[str | None] = mapped_column(Text)
+    error_kind: Mapped[str | None] = mapped_column(String(16))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    receipt: Mapped[Any | None] = mapped_column(Json)
+    postponed_count: Mapped[int] = mapped_column(server_default="0")
+    postponed_reason: Mapped[str | None] = mapped_column(Text)
+    first_postponed_at: Mapped[datetime | None] = mapped_column(Utc)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    idempotence_token: Mapped[str | None] = mapped_column(String(200))
+    guard_key: Mapped[str | None] = mapped_column(String(400))
+    batch_id: Mapped[int | None] = mapped_column(BigId)
+    parent_id: Mapped[int | None] = mapped_column(BigId)
+    opened_by: Mapped[str | None] = mapped_column(String(200))
+    opened_via: Mapped[str] = mapped_column(String(16), server_default="sql")
+    in_charge: Mapped[str | None] = mapped_column(String(200))
+    acknowledged_at: Mapped[datetime | None] = mapped_column(Utc)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(200))
+
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "ticket"}
+
+    __table_args__ = (
+        CheckConstraint(f"state IN ({','.join(map(repr, STATES))})", name="state"),
+        CheckConstraint("priority IN (1,3,5,7,9)", name="priority"),
+        CheckConstraint("keep_receipt_minutes >= 0", name="keep_receipt_minutes"),
+        CheckConstraint("max_attempts >= 1", name="max_attempts"),
+        CheckConstraint("(state = 'running') <= (fence IS NOT NULL)", name="fence"),
+        # The claim: nothing that this index does not bound stands in its WHERE.
+        _partial("claim", "queue priority due_at id", "state = 'pending' AND turn"),
+        # Lanes: who waits without a turn, who holds one, who runs (the last guard).
+        _partial(
+            "wait",
+            "lane queue priority due_at id",
+            "state = 'pending' AND NOT turn AND aside IS NULL AND lane IS NOT NULL",
+        ),
+        _partial("turn", "lane queue priority due_at", "state = 'pending' AND turn AND lane IS NOT NULL"),
+        _partial("lane", "lane", "state = 'running' AND lane IS NOT NULL", unique=True),
+        _partial("running", "drain_id id", "state = 'running'"),
+        _partial("aside", "aside view_model id", "state = 'pending' AND aside IS NOT NULL"),
+        # Views of the console and the duties: one WHERE clause, one index each.
+        _partial("pending", "due_at id", "state = 'pending'"),
+        _partial("held", "opened_at id", "state = 'held'"),
+        _partial("final", "state done id", "done IS NOT NULL"),
+        _partial("deadline", "expires_at id", "state IN ('held','pending') AND expires_at IS NOT NULL"),
+        _partial("purge", "delete_time id", "done IS NOT NULL"),
+        Index("counterfoil_tickets_root", "root_id", "id"),
+        Index("counterfoil_tickets_view_model", "view_model", "state", "id"),
+        _partial("fingerprint", "fingerprint id", "state = 'errored'"),
+        _partial("batch", "batch_id state", "batch_id IS NOT NULL"),
+        _partial(
+            "idempotence",
+            "view_model idempotence_token",
+            "idempotence_token IS NOT NULL AND state <> 'expired'",
+            unique=True,
+        ),
+        {"sqlite_autoincrement": True},  # an id is never used twice: a purged ticket's link answers 410
+    )
