@@ -48,20 +48,30 @@ apt_install() {
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
+# What the environment was made from: the place (its scripts name it) and what was asked for.
+recipe() {
+    printf '%s\n' "$root"
+    cat "$root/pyproject.toml" "$root/constraints.txt"
+}
+
+# Whether .venv was made in this place: a checkout that was moved or copied has scripts that name the old one.
+here() { [ -x "$root/.venv/bin/python" ] && grep -qF "$root/.venv" "$root/.venv/bin/activate"; }
+
 # environment EXTRAS: .venv with the package, editable, and these extras. Installs again only when
-# pyproject.toml or the checkout's place changed since the last time that it worked.
+# the recipe changed since the last time that it worked.
 environment() {
     local extras=$1 stamp="$root/.venv/.installed-$1" python
-    if { printf '%s\n' "$root"; cat "$root/pyproject.toml"; } | cmp -s - "$stamp" 2>/dev/null; then
+    if recipe | cmp -s - "$stamp" 2>/dev/null; then
         return
     fi
-    if ! { [ -x "$root/.venv/bin/python" ] && "$root/.venv/bin/python" -m pip --version; } >/dev/null 2>&1; then
+    if ! { here && "$root/.venv/bin/python" -m pip --version; } >/dev/null 2>&1; then
         python=$(find_python) || why_no_python
         say "making the environment in .venv with $("$python" -V)"
         "$python" -m venv --clear "$root/.venv" || die "could not make $root/.venv"
     fi
     say "installing Counterfoil's dependencies into .venv (only when pyproject.toml changed)"
-    (cd "$root" && .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extras]") >&2 ||
+    (cd "$root" && .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        -c constraints.txt -e ".[$extras]") >&2 ||
         die "the installation failed; the lines above say why. It is tried again by the next start."
-    { printf '%s\n' "$root"; cat "$root/pyproject.toml"; } >"$stamp"
+    recipe >"$stamp"
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = "bash cat cmp dirname env id mkdir mv rm sed".split()
+TOOLS = "bash cat cmp dirname env grep id mkdir mv rm sed".split()
 
 
 @pytest.fixture
@@ -16,13 +16,15 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout in a path with a space, whose environment is up to date and whose command echoes."""
     place = tmp_path / "with space" / "main"
     shutil.copytree(ROOT / "bin", place / "bin")
-    shutil.copy(ROOT / "pyproject.toml", place)
+    recipe = f"{place}\n"
+    for file in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / file, place)
+        recipe += (ROOT / file).read_text()
     command = place / ".venv" / "bin" / "counterfoil"
     command.parent.mkdir(parents=True)
     command.write_text('#!/bin/sh\necho "app=$COUNTERFOIL_APP"\nprintf "[%s]" "$@"\n')
     command.chmod(0o755)
-    stamp = place / ".venv" / ".installed-postgres"
-    stamp.write_text(f"{place}\n" + (place / "pyproject.toml").read_text())
+    (place / ".venv" / ".installed-postgres").write_text(recipe)
     return place
 
 
