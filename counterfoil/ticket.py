@@ -136,6 +136,10 @@ class Ticket(Base):
         _partial("final", "state done id", "done IS NOT NULL"),
         _partial("deadline", "expires_at id", "state IN ('held','pending') AND expires_at IS NOT NULL"),
         _partial("purge", "delete_time id", "done IS NOT NULL"),
+        # Rows that simply succeed never enter these two, so they cost such a ticket nothing: what waits for
+        # another try stands behind no million of delayed ones, what is troubled behind no clean receipts.
+        _partial("retrying", "due_at id", "state = 'pending' AND claims > 0"),
+        _partial("leaving", "delete_time id", "done IS NOT NULL AND (trouble OR state <> 'done')"),
         Index("counterfoil_tickets_root", "root_id", "id"),
         Index("counterfoil_tickets_view_model", "view_model", "state", "id"),
         _partial("fingerprint", "fingerprint id", "state = 'errored'"),

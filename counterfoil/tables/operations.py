@@ -44,7 +44,7 @@ class Operation(Base):
     started_by: Mapped[str | None] = mapped_column(String(200))
     started_at: Mapped[datetime | None] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
-    frozen_through: Mapped[int | None] = mapped_column(BigId)  # the set is complete up to this ticket id
+    frozen_through: Mapped[str | None] = mapped_column(Text)  # the set is complete up to this place (keyset)
     matched: Mapped[int] = mapped_column(server_default="0")
     by_state: Mapped[dict[str, int] | None] = mapped_column(Json)
     skipped_at_preview: Mapped[dict[str, int] | None] = mapped_column(Json)

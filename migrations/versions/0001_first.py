@@ -90,7 +90,7 @@ def upgrade() -> None:
         sa.Column("started_by", sa.String(length=200), nullable=True),
         sa.Column("started_at", Utc(), nullable=True),
         sa.Column("ended_at", Utc(), nullable=True),
-        sa.Column("frozen_through", BigId, nullable=True),
+        sa.Column("frozen_through", sa.Text(), nullable=True),
         sa.Column("matched", sa.Integer(), server_default="0", nullable=False),
         sa.Column("by_state", Json, nullable=True),
         sa.Column("skipped_at_preview", Json, nullable=True),
@@ -296,6 +296,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'running' AND lane IS NOT NULL"),
     )
     op.create_index(
+        "counterfoil_tickets_leaving",
+        "counterfoil_tickets",
+        ["delete_time", "id"],
+        unique=False,
+        postgresql_where=sa.text("done IS NOT NULL AND (trouble OR state <> 'done')"),
+        sqlite_where=sa.text("done IS NOT NULL AND (trouble OR state <> 'done')"),
+    )
+    op.create_index(
         "counterfoil_tickets_pending",
         "counterfoil_tickets",
         ["due_at", "id"],
@@ -310,6 +318,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("done IS NOT NULL"),
         sqlite_where=sa.text("done IS NOT NULL"),
+    )
+    op.create_index(
+        "counterfoil_tickets_retrying",
+        "counterfoil_tickets",
+        ["due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND claims > 0"),
+        sqlite_where=sa.text("state = 'pending' AND claims > 0"),
     )
     op.create_index("counterfoil_tickets_root", "counterfoil_tickets", ["root_id", "id"], unique=False)
     op.create_index(
