@@ -1,1 +1,3 @@
 """The operations console: pages, JSON API, live stream, sign-in."""
+
+PART_OF = "counterfoil"

@@ -1,1 +1,3 @@
 """The processes: RQ worker, scheduler, supervisor."""
+
+PART_OF = "counterfoil"
