@@ -1,0 +1,1 @@
+"""Everything that the console reads, in one folder; nothing here writes."""

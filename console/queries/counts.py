@@ -1,0 +1,79 @@
+"""How many: from the sampler's last snapshot, else counted to a bound. No request counts further."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from counterfoil.filters import Scan, TicketFilter
+from counterfoil.keyset import beyond, ordering
+from counterfoil.tables import Sample
+from counterfoil.tabs import TABS
+from counterfoil.ticket import Ticket
+
+from .tickets import STRETCH, edge_after
+
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Number:
+    """How many there are; `more`: at least that many."""
+
+    n: int
+    more: bool = False
+
+    def __add__(self, other: "Number") -> "Number":
+        return Number(self.n + other.n, self.more or other.more)
+
+
+@dataclass(frozen=True)
+class TabCounts:
+    """A number for each tab; `at` is the snapshot's time, None when they were counted for this page."""
+
+    of: dict[str, Number]
+    at: datetime | None = None
+
+
+def tab_counts(connection: Connection, now: datetime) -> TabCounts:
+    """The latest snapshot's numbers; tabs that it lacks (or all, without one) are counted to the bound."""
+    sample = connection.execute(select(Sample.at, Sample.counts).order_by(Sample.id.desc()).limit(1)).first()
+    known: dict[str, Any] = dict(sample.counts) if sample else {}
+    found = {
+        name: Number(int(known[name])) if name in known else _counted(connection, name, now)
+        for name in TABS
+        if name != "leaving"
+    }
+    return TabCounts(found, sample.at if sample else None)
+
+
+def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:
+    """Whether the snapshot is so old that its age must be said."""
+    return counts.at is not None and now - counts.at > timedelta(seconds=seconds)
+
+
+def number(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
+    """How many tickets a filter means, exact to 10,000; less where only a stretch was looked through."""
+    total = Number(0)
+    for scan in wanted.scans(now):
+        total += _number(connection, scan, MOST - total.n)
+        if total.n >= MOST:
+            return Number(MOST, total.more)
+    return total
+
+
+def _counted(connection: Connection, tab: str, now: datetime) -> Number:
+    found = number(connection, TicketFilter(tab=tab), now)
+    return found + number(connection, TicketFilter(tab="leaving"), now) if tab == "expiring" else found
+
+
+def _number(connection: Connection, scan: Scan, most: int) -> Number:
+    conditions, edge = [*scan.bounded], None
+    if scan.residual:
+        edge = edge_after(connection, scan, conditions, ordering(scan.order), STRETCH)
+        if edge:
+            conditions.append(beyond(scan.order, edge, forward=False, inclusive=True))
+    inside = select(Ticket.id).where(*conditions, *scan.residual).limit(most + 1).subquery()
+    found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
+    return Number(min(found, most), found > most or edge is not None)

@@ -1,0 +1,132 @@
+"""A page of tickets: keyset both ways, at a cost that depends on neither depth nor size of the table.
+
+A condition that the list's index cannot bound (text, queue) is looked for in a bounded stretch of the index:
+a page that ends there says so and can be read on; no request walks ten million rows.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, select, text
+
+from counterfoil.clock import moment
+from counterfoil.filters import Scan, TicketFilter
+from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
+from counterfoil.ticket import Ticket
+
+SIZE = 50
+STRETCH = 10_000
+"""Rows of an index that one request looks through for what the index cannot bound."""
+
+ERROR_CHARACTERS = 300
+
+COLUMNS = (
+    Ticket.id, Ticket.state, Ticket.view_model, Ticket.root_id, Ticket.root_label, Ticket.queue,
+    Ticket.priority, Ticket.moves, Ticket.attempts, Ticket.max_attempts, Ticket.claims, Ticket.opened_at,
+    Ticket.due_at, Ticket.started_at, Ticket.done, Ticket.delete_time, Ticket.kept, Ticket.expires_at,
+    Ticket.drain_id, Ticket.aside, Ticket.postponed_count, Ticket.error_kind, Ticket.duration_ms,
+    Ticket.trouble,
+)  # fmt: skip
+
+TicketRow = Row[Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows in the list's order, the cursors beside them, and whether the look ended before the list did."""
+
+    rows: list[TicketRow]
+    next: str | None = None
+    previous: str | None = None
+    stretched: bool = False
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's time: what "due" and "in 24 hours" mean on this page."""
+    return connection.execute(select(moment())).scalar_one()  # type: ignore[no-any-return]
+
+
+def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: datetime) -> Page:
+    """One page. Raises CursorError for a cursor that is none or belongs to another order."""
+    scans = wanted.scans(now)
+    order = scans[0].order
+    place, forward = read_place(cursor, order) if cursor else (None, True)
+    found: list[TicketRow] = []
+    edges: list[Place] = []
+    for scan in scans:
+        rows, edge = _walk(connection, scan, place, forward)
+        found += rows
+        edges += [edge] if edge else []
+    descending = order.descending == forward
+    found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=descending)
+    edge = sorted(edges, key=Place.sort_key, reverse=descending)[0] if edges else None
+    if edge and len(scans) > 1:
+        found = [row for row in found if _within(Place.of(row, order), edge, descending)]
+    more = len(found) > SIZE
+    rows = found[:SIZE]
+    if not forward and not more and not edge:
+        return page(connection, wanted, None, now)  # the list's beginning: whole, not the rest of it
+    ahead = Place.of(rows[-1], order) if more else edge
+    stretched = edge is not None and not more
+    if not forward:
+        rows.reverse()
+        back = f"f.{(Place.of(rows[-1], order) if rows else place or edge).written()}"  # type: ignore[union-attr]
+        return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched)
+    if place is None and wanted.q:
+        rows = [*_named(connection, wanted, now, {row.id for row in rows}), *rows]
+    back_to = Place.of(rows[0], order) if rows else place
+    return Page(
+        rows,
+        f"f.{ahead.written()}" if ahead else None,
+        f"b.{back_to.written()}" if place and back_to else None,
+        stretched,
+    )
+
+
+def by_ids(connection: Connection, ids: list[int], wanted: TicketFilter, now: datetime) -> list[TicketRow]:
+    """These tickets as they are now, with `matches`: whether they still belong to the list."""
+    matches = wanted.where(now).label("matches")
+    return list(connection.execute(_rows().add_columns(matches).where(Ticket.id.in_(ids))))
+
+
+def _rows() -> Any:
+    return select(*COLUMNS, func.substr(Ticket.error, 1, ERROR_CHARACTERS).label("error"))
+
+
+def _walk(
+    connection: Connection, scan: Scan, place: Place | None, forward: bool
+) -> tuple[list[TicketRow], Place | None]:
+    """Up to a page and one of a walk's rows from a place on, and where the look ended if it was cut short."""
+    conditions = [*scan.bounded]
+    if place:
+        conditions.append(beyond(scan.order, place, forward))
+    by = ordering(scan.order, forward)
+    edge = None
+    if scan.residual:
+        edge = edge_after(connection, scan, conditions, by, STRETCH)
+        if edge:
+            conditions.append(beyond(scan.order, edge, not forward, inclusive=True))
+    query = _rows().where(and_(text("1=1"), *conditions, *scan.residual)).order_by(*by).limit(SIZE + 1)
+    return list(connection.execute(query)), edge
+
+
+def edge_after(connection: Connection, scan: Scan, conditions: Any, by: Any, rows: int) -> Place | None:
+    """The place of the walk's row number `rows`; None when it has fewer. Walks the index alone."""
+    key = [] if scan.order.kind == "id" else [getattr(Ticket, scan.order.column)]
+    query = select(*key, Ticket.id).where(*conditions).order_by(*by).offset(rows - 1).limit(1)
+    found = connection.execute(query).first()
+    return Place.of(found, scan.order) if found else None
+
+
+def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:
+    """Tickets that the text names exactly, however old they are: by id or token, of the same list."""
+    words = wanted.q or ""
+    by_id = words.isascii() and words.isdigit() and int(words) <= MAX_ID
+    named = Ticket.id == int(words) if by_id else Ticket.token == words
+    found = connection.execute(_rows().where(named, wanted.where(now)).limit(1))
+    return [row for row in found if row.id not in but]
+
+
+def _within(place: Place, edge: Place, descending: bool) -> bool:
+    return place.sort_key() >= edge.sort_key() if descending else place.sort_key() <= edge.sort_key()

@@ -1,0 +1,128 @@
+"""The views of the ticket table: each tab is one WHERE clause, one index and an ORDER BY that it serves.
+
+Three tabs share the state pending and are disjoint: *pending* is due, *delayed* was never claimed and is not
+due yet, *retrying* was claimed before (it failed, was postponed or given back) and waits for its next start.
+*expiring* will not run: its deadline is near; *leaving* are receipts that the purge will take. What simply
+succeeded leaves without being listed there.
+
+Limits: the conditions that name a state are literals, because neither dialect proves a partial index from a
+bound parameter.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, TextClause, text
+
+from .ticket import STATES, Ticket
+
+WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+"""How far ahead `expiring` and `leaving` look."""
+
+Condition = ColumnElement[bool] | TextClause
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an index sorts by before the id: a column of the ticket ("id": the id alone)."""
+
+    column: str
+    descending: bool = False
+
+    @property
+    def kind(self) -> str:
+        """`id`, `text` or `time`: what a place in this order is made of."""
+        return {"id": "id", "drain_id": "text"}.get(self.column, "time")
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One view. `narrow` and `rest` are SQL about the ticket; the index bounds the first and not the second.
+
+    `bound`: the order's column is compared with the time given: "past", "ahead", or "window" (past included).
+    """
+
+    name: str
+    index: str
+    order: Order
+    narrow: str = ""
+    rest: str = ""
+    bound: str = ""
+    states: tuple[str, ...] = STATES
+
+    @property
+    def state(self) -> str | None:
+        """The one state of its tickets, if it is one."""
+        return self.states[0] if len(self.states) == 1 else None
+
+    def bounded(self, now: datetime, window: str) -> list[Condition]:
+        """The conditions that its index bounds."""
+        found: list[Condition] = [text(self.narrow)] if self.narrow else []
+        column = getattr(Ticket, self.order.column)
+        if self.bound == "past":
+            found.append(column <= now)
+        elif self.bound == "ahead":
+            found.append(column > now)
+        elif self.bound == "window":
+            found.append(column <= now + WINDOWS[window])
+        return found
+
+    def residual(self, now: datetime, window: str) -> list[Condition]:
+        """The conditions that rows found by its index must pass."""
+        found: list[Condition] = [text(self.rest)] if self.rest else []
+        if self.name == "leaving":
+            found.append(Ticket.kept.is_(None) | (Ticket.kept <= now + WINDOWS[window]))
+        return found
+
+    def conditions(self, now: datetime, window: str = "24h") -> list[Condition]:
+        """The whole WHERE clause, for those who count or freeze."""
+        return self.bounded(now, window) + self.residual(now, window)
+
+
+def _final(state: str) -> Tab:
+    return Tab(
+        state, "counterfoil_tickets_final", Order("done", descending=True),
+        f"counterfoil_tickets.state = '{state}' AND counterfoil_tickets.done IS NOT NULL", states=(state,),
+    )  # fmt: skip
+
+
+_PENDING = "counterfoil_tickets.state = 'pending'"
+_WAITS = ("pending",)
+
+_ALL = (
+    Tab("all", "counterfoil_tickets_pkey", Order("id", descending=True)),
+    Tab("pending", "counterfoil_tickets_pending", Order("due_at"), _PENDING, bound="past", states=_WAITS),
+    Tab(
+        "delayed", "counterfoil_tickets_pending", Order("due_at"), _PENDING,
+        rest="counterfoil_tickets.claims = 0", bound="ahead", states=_WAITS,
+    ),
+    Tab(
+        "retrying", "counterfoil_tickets_retrying", Order("due_at"),
+        f"{_PENDING} AND counterfoil_tickets.claims > 0", bound="ahead", states=_WAITS,
+    ),
+    Tab(
+        "running", "counterfoil_tickets_running", Order("drain_id"),
+        "counterfoil_tickets.state = 'running'", states=("running",),
+    ),
+    _final("done"),
+    _final("errored"),
+    Tab(
+        "expiring", "counterfoil_tickets_deadline", Order("expires_at"),
+        "counterfoil_tickets.state IN ('held','pending') AND counterfoil_tickets.expires_at IS NOT NULL",
+        bound="window", states=("held", "pending"),
+    ),
+    Tab(
+        "leaving", "counterfoil_tickets_leaving", Order("delete_time"),
+        "counterfoil_tickets.done IS NOT NULL "
+        "AND (counterfoil_tickets.trouble OR counterfoil_tickets.state <> 'done')",
+        bound="window", states=("done", "errored", "expired", "failed"),
+    ),
+    _final("expired"),
+    _final("failed"),
+    Tab(
+        "held", "counterfoil_tickets_held", Order("opened_at", descending=True),
+        "counterfoil_tickets.state = 'held'", states=("held",),
+    ),
+)  # fmt: skip
+
+TABS: dict[str, Tab] = {tab.name: tab for tab in _ALL}

@@ -1,0 +1,226 @@
+"""Keyset pages and counts, on both dialects."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, update
+
+from console.queries.counts import Number, number, tab_counts
+from console.queries.tickets import SIZE, by_ids, database_now, page
+from counterfoil.filters import FilterError, TicketFilter
+from counterfoil.keyset import CursorError
+from counterfoil.tables import Sample
+from counterfoil.tabs import TABS
+from counterfoil.ticket import STATES, Ticket
+from tests.console.tickets.cast import many, ticket
+
+
+def test_every_pending_ticket_is_in_exactly_one_of_pending_delayed_and_retrying(engine: Engine) -> None:
+    with engine.begin() as connection:
+        now = database_now(connection)
+        for claims in (0, 1):
+            for ahead in (-60, -0.001, 60):
+                ticket(connection, retry_at=now + timedelta(seconds=ahead), claims=claims)
+        seen = {
+            tab: {row.id for row in page(connection, TicketFilter(tab=tab), None, now).rows}
+            for tab in ("pending", "delayed", "retrying")
+        }
+    assert {name: len(ids) for name, ids in seen.items()} == {"pending": 4, "delayed": 1, "retrying": 1}
+    assert len(set.union(*seen.values())) == 6
+
+
+def test_every_state_has_its_tab_and_all_has_everything(engine: Engine) -> None:
+    with engine.begin() as connection:
+        made = {state: ticket(connection, state) for state in STATES}
+        now = database_now(connection)
+        for state, id_ in made.items():
+            assert [row.id for row in page(connection, TicketFilter(tab=state), None, now).rows] == [id_]
+        everything = page(connection, TicketFilter(), None, now).rows
+    assert {row.id for row in everything} == set(made.values())
+
+
+@pytest.mark.parametrize("narrow", [{}, {"queue": "q1"}, {"view": "View1"}, {"q": "acme 1"}])
+def test_pages_forward_and_back_show_every_ticket_once_in_one_order(
+    engine: Engine, narrow: dict[str, str]
+) -> None:
+    with engine.connect() as connection:
+        many(connection, 3000)
+        now = database_now(connection)
+        for tab in TABS:
+            wanted = TicketFilter(tab=tab, window="7d", **narrow)
+            forward, last = _read(connection, wanted, now)
+            seen = [id_ for ids in forward for id_ in ids]
+            assert len(seen) == len(set(seen)), tab
+            assert seen or (tab == "running" and narrow), tab
+            assert number(connection, wanted, now) == Number(len(seen)), tab
+            assert all(len(ids) == SIZE for ids in forward[:-1]), tab
+            backward = [forward[-1]]
+            cursor = last
+            while cursor:
+                found = page(connection, wanted, cursor, now)
+                backward.insert(0, [row.id for row in found.rows])
+                cursor = found.previous
+            assert backward == forward, tab
+
+
+def _read(connection: Connection, wanted: TicketFilter, now: datetime) -> tuple[list[list[int]], str | None]:
+    """All pages' ids from the first on, and the cursor that leads back from the last."""
+    pages, cursor = [], None
+    while True:
+        found = page(connection, wanted, cursor, now)
+        pages.append([row.id for row in found.rows])
+        cursor = found.next
+        if not cursor:
+            return pages, found.previous
+
+
+def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.queries.tickets.STRETCH", 100)
+    monkeypatch.setattr("console.queries.counts.STRETCH", 100)
+    with engine.connect() as connection:
+        many(connection, 1000)
+        oldest = ticket(connection, root_label="the needle")
+        connection.execute(update(Ticket).where(Ticket.id == oldest).values(id=-5))
+        now = database_now(connection)
+        wanted = TicketFilter(q="NEEDLE")
+        first = page(connection, wanted, None, now)
+        assert (first.rows, first.stretched) == ([], True)
+        assert number(connection, wanted, now) == Number(0, more=True)
+        looks, cursor = 1, first.next
+        while cursor:
+            found = page(connection, wanted, cursor, now)
+            looks, cursor = looks + 1, found.next
+        assert [row.id for row in found.rows] == [-5]
+        assert looks == 11
+
+
+def test_digits_find_the_ticket_with_that_id_however_old(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.queries.tickets.STRETCH", 100)
+    with engine.connect() as connection:
+        first = ticket(connection, token="abcdef")
+        many(connection, 1000)
+        now = database_now(connection)
+        assert page(connection, TicketFilter(q=str(first)), None, now).rows[0].id == first
+        assert page(connection, TicketFilter(q="abcdef"), None, now).rows[0].id == first
+        assert page(connection, TicketFilter(tab="errored", q="abcdef"), None, now).rows == []
+
+
+@pytest.mark.parametrize("words", ["100%", "a_c", "50\\50", "it's", '"; DROP TABLE x; --', "/", "ümlaut"])
+def test_text_is_looked_for_as_written(engine: Engine, words: str) -> None:
+    with engine.begin() as connection:
+        hit = ticket(connection, root_label=f"before {words} after")
+        ticket(connection, root_label="abc 1000 5050 its before after")
+        now = database_now(connection)
+        assert [row.id for row in page(connection, TicketFilter(q=words), None, now).rows] == [hit]
+
+
+def test_the_text_is_found_in_every_field_a_person_may_have_at_hand(engine: Engine) -> None:
+    fields = {
+        "root_id": "Order!9",
+        "root_label": "A-8123",
+        "token": "tok9",
+        "view_model": "Ship",
+        "error": "E9",
+    }
+    with engine.begin() as connection:
+        now = database_now(connection)
+        for name, value in fields.items():
+            id_ = ticket(connection, "errored", **{name: value})
+            assert id_ in [row.id for row in page(connection, TicketFilter(q=value), None, now).rows]
+
+
+def test_a_root_shows_its_tickets_newest_first(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ids = [ticket(connection, state, root_id="Customer!7") for state in ("done", "pending", "errored")]
+        ticket(connection, root_id="Customer!70")
+        now = database_now(connection)
+        found = page(connection, TicketFilter(root="Customer!7"), None, now).rows
+        assert [row.id for row in found] == ids[::-1]
+        errored = page(connection, TicketFilter(tab="errored", root="Customer!7"), None, now).rows
+        assert [row.id for row in errored] == [ids[2]]
+
+
+def test_receipts_leaving_are_those_with_trouble_and_not_those_kept(engine: Engine) -> None:
+    with engine.begin() as connection:
+        now = database_now(connection)
+        soon = {"delete_time": now + timedelta(minutes=5)}
+        ticket(connection, "done", trouble=False, **soon)
+        troubled = ticket(connection, "done", trouble=True, **soon)
+        failed = ticket(connection, "failed", **soon)
+        ticket(connection, "failed", kept=now + timedelta(days=9), **soon)
+        ticket(connection, "failed", delete_time=now + timedelta(hours=2))
+        found = page(connection, TicketFilter(tab="leaving", window="1h"), None, now).rows
+        assert [row.id for row in found] == [troubled, failed]
+
+
+def test_rows_shown_before_say_whether_they_still_belong_to_the_list(engine: Engine) -> None:
+    with engine.begin() as connection:
+        stays, leaves = ticket(connection, "errored"), ticket(connection, "done")
+        found = by_ids(
+            connection, [stays, leaves, 999], TicketFilter(tab="errored"), database_now(connection)
+        )
+        assert {row.id: bool(row.matches) for row in found} == {stays: True, leaves: False}
+
+
+def test_counts_come_from_the_latest_snapshot_with_its_time(engine: Engine) -> None:
+    with engine.begin() as connection:
+        ticket(connection, "held")
+        now = database_now(connection)
+        counted = tab_counts(connection, now)
+        assert (counted.of["held"], counted.at) == (Number(1), None)
+        for n in (5, 70_000):
+            connection.execute(insert(Sample).values(counts={"held": n}, queues={}, rates={}))
+        counted = tab_counts(connection, now)
+        assert counted.of["held"] == Number(70_000)
+        assert counted.of["done"] == Number(0)
+        assert counted.at is not None
+
+
+def test_a_count_stops_at_ten_thousand(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.queries.counts.MOST", 20)
+    with engine.connect() as connection:
+        many(connection, 1000)
+        now = database_now(connection)
+        assert number(connection, TicketFilter(tab="done"), now) == Number(20, more=True)
+        assert number(connection, TicketFilter(tab="errored"), now) == Number(10)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "f", "f.", "f.1", "n.1.1", "f.1.1.1", "f.1.-1", "f.1.99999999999999999999", "f.a.1", "f.1e9.1",
+     "f.99999999999999999999999.1", "f.1.1\n", "f.1.'--", "f.-99999999999999999999.1"],
+)  # fmt: skip
+def test_a_cursor_that_is_no_place_in_the_list_is_refused(engine: Engine, cursor: str) -> None:
+    with engine.connect() as connection:
+        now = database_now(connection)
+        with pytest.raises(CursorError, match="open the list's first page"):
+            page(connection, TicketFilter(tab="errored"), cursor or "?", now)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["tab=nonsense", "tab=done&tab=held", "sort=id", "window=2h", "q=" + "x" * 201, "q=a%00b",
+     "view=" + "x" * 201, "tab=Done"],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_names_the_field(query: str) -> None:
+    with pytest.raises(FilterError, match="^" + query.partition("=")[0] + "="):
+        TicketFilter.parse(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "tab=errored", "queue=q+1", "tab=held&view=Customer.assign_number&root=Customer%2142&q=a%26b%3D%25"],
+)
+def test_a_filter_comes_back_as_it_was_written(query: str) -> None:
+    assert TicketFilter.parse(query).query() == query
+    assert TicketFilter.parse(TicketFilter.parse(query).query()) == TicketFilter.parse(query)
+
+
+def test_defaults_and_blanks_leave_the_address() -> None:
+    assert TicketFilter.parse("tab=all&queue=&q=+&window=24h&cursor=x", besides=["cursor"]).query() == ""
+    assert TicketFilter.parse("").is_everything
+    assert not TicketFilter.parse("tab=errored").is_everything

@@ -1,0 +1,99 @@
+"""Each list is read by the index it names, on a table large enough that a wrong plan would show."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from console.queries.counts import number
+from console.queries.tickets import database_now, page
+from counterfoil.filters import TicketFilter
+from counterfoil.sqlite import prepare
+from counterfoil.tabs import TABS
+from tests.console.tickets.cast import many
+from tests.servers.databases import fresh_postgresql, fresh_sqlite
+
+pytestmark = pytest.mark.alone
+COUNT = 200_000
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def large(
+    request: pytest.FixtureRequest, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
+    if request.param == "sqlite":
+        yield from _filled(fresh_sqlite(run_folder, tmp_path_factory.mktemp("large") / "large.sqlite3"))
+    else:
+        server = request.getfixturevalue("postgresql_server_url")
+        with fresh_postgresql(run_folder, server) as url:
+            yield from _filled(url)
+
+
+def _filled(url: str) -> Iterator[Connection]:
+    engine = prepare(create_engine(url))
+    with engine.connect() as connection:
+        many(connection, COUNT)
+        yield connection
+    engine.dispose()
+
+
+def plans(connection: Connection, wanted: TicketFilter, cursor: str | None, read: str) -> list[str]:
+    """The plan of every statement that a page or a count sends about tickets."""
+    sent: list[tuple[str, object]] = []
+
+    def note(conn: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+        sent.append((statement, parameters))
+
+    engine: Engine = connection.engine
+    now = database_now(connection)
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        if read == "page":
+            page(connection, wanted, cursor, now)
+        else:
+            number(connection, wanted, now)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
+    found = []
+    for statement, parameters in sent:
+        rows = connection.exec_driver_sql(explain + statement, parameters).all()  # type: ignore[arg-type]
+        found.append("\n".join(str(row[-1]) for row in rows))
+    connection.rollback()
+    return found
+
+
+FILTERS = [
+    *({"tab": tab, "window": window} for tab in TABS for window in ("1h", "7d")),
+    *({"tab": tab, "queue": "q1"} for tab in TABS),
+    *({"tab": tab, "view": "View1"} for tab in TABS),
+    *({"tab": tab, "root": "Customer!7"} for tab in TABS),
+    *({"tab": tab, "q": "acme 77"} for tab in TABS),
+    {"tab": "errored", "queue": "absent"},
+    {"q": "12345"},
+]
+
+
+@pytest.mark.parametrize("read", ["page", "count"])
+def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
+    large: Connection, read: str
+) -> None:
+    for fields in FILTERS:
+        wanted = TicketFilter(**fields)
+        first = page(large, wanted, None, database_now(large))
+        for cursor in (None, first.next) if read == "page" and first.next else (None,):
+            for plan in plans(large, wanted, cursor, read):
+                assert "Seq Scan on counterfoil" not in plan, (fields, plan)
+                assert "SCAN counterfoil_tickets\n" not in plan + "\n" or fields.get("tab", "all") == "all"
+                if read == "page" and not wanted.root:
+                    assert "Sort" not in plan, (fields, plan)
+                    assert "TEMP B-TREE" not in plan, (fields, plan)
+
+
+@pytest.mark.parametrize("tab", sorted(set(TABS) - {"all"}))
+def test_a_bare_tab_uses_its_own_index(large: Connection, tab: str) -> None:
+    (plan,) = [p for p in plans(large, TicketFilter(tab=tab), None, "page") if p][-1:]
+    assert TABS[tab].index in plan
