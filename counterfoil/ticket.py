@@ -5,8 +5,8 @@ State and field names follow the contract the product descends from (SysAsyncTic
 `opening`, what moves it in `moves` and `door`; this file holds its columns and its indexes.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
@@ -25,6 +25,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import Base
 from .clock import random_token, stamp
 from .columns import BigId, Json, Utc
+from .opened_via import UNSAVED, OpenedVia
+from .options import OPENING, columns_of
 
 STATES = ("held", "pending", "running", "done", "errored", "expired", "failed")
 FINAL = ("done", "errored", "expired", "failed")
@@ -105,8 +107,8 @@ class Ticket(Base):
     batch_id: Mapped[int | None] = mapped_column(BigId)
     parent_id: Mapped[int | None] = mapped_column(BigId)
     opened_by: Mapped[str | None] = mapped_column(String(200))
-    opened_via: Mapped[str] = mapped_column(String(16), server_default="sql")
-    in_charge: Mapped[str | None] = mapped_column(String(200))
+    opened_via: Mapped[str] = mapped_column(OpenedVia(16), server_default="sql")
+    in_charge: Mapped[str | None] = mapped_column(String(200), server_default=FetchedValue())
     acknowledged_at: Mapped[datetime | None] = mapped_column(Utc)
     acknowledged_by: Mapped[str | None] = mapped_column(String(200))
 
@@ -152,3 +154,75 @@ class Ticket(Base):
         ),
         {"sqlite_autoincrement": True},  # an id is never used twice: a purged ticket's link answers 410
     )
+
+    if TYPE_CHECKING:
+        _root: Any
+    else:
+        _root = None
+
+    def __init__(
+        self,
+        *,
+        root: Any = None,
+        view_model: Any = None,
+        params: dict[str, Any] | None = None,
+        execute_earliest: datetime | timedelta | None = None,
+        keep_receipt_minutes: int | None = None,
+        keep: bool = False,
+        queue: str | None = None,
+        priority: str | int | None = None,
+        lane: str | None = None,
+        expires_at: datetime | timedelta | None = None,
+        staged: bool = False,
+        idempotence_token: str | None = None,
+        opened_by: str | None = None,
+        in_charge: str | None = None,
+        max_attempts: int | None = None,
+        **own: Any,
+    ) -> None:
+        """A new ticket, to be added to a session; what is left out is decided by the database.
+
+        `root`: an object of a mapped class, saved or to be saved in the same flush; only its `root_id` is
+        stored. `view_model`: a ViewModel, method, target or name. `execute_earliest`, `expires_at`: an aware
+        datetime, or a timedelta from now by the database's clock. `keep`: the receipt is kept for ever.
+        `staged`: opened held, until released. `own`: columns of a subclass.
+        Raises WrongOption, NaiveTime, UnknownPriority, ParamsCannotBeStored, ParamsDoNotFit, RegistryError.
+        """
+        super().__init__(
+            **own_columns(type(self), own),
+            **columns_of(
+                root=root,
+                view_model=view_model,
+                params=params,
+                execute_earliest=execute_earliest,
+                keep_receipt_minutes=keep_receipt_minutes,
+                keep=keep,
+                queue=queue,
+                priority=priority,
+                lane=lane,
+                expires_at=expires_at,
+                staged=staged,
+                idempotence_token=idempotence_token,
+                opened_by=opened_by,
+                in_charge=in_charge,
+                max_attempts=max_attempts,
+            ),
+            opened_via=UNSAVED,
+        )
+        self._root = root
+
+    @property
+    def root(self) -> Any:
+        """The object given at opening; None on a ticket that was loaded (its root is named by `root_id`)."""
+        return self._root
+
+
+def own_columns(cls: type[Ticket], given: dict[str, Any]) -> dict[str, Any]:
+    """What was given for columns that a subclass adds. Raises TypeError for any other name."""
+    for name in given:
+        if name in Ticket.__table__.columns:
+            raise TypeError(f"Ticket: {name!r} is no option of opening: the product sets it")
+        if name not in cls.__mapper__.attrs:
+            options = ", ".join(sorted(OPENING))
+            raise TypeError(f"Ticket has no option {name!r}; the options are {options}")
+    return given

@@ -1,0 +1,1 @@
+"""Extensions for hosts' frameworks; each imports its framework, the core does not."""

@@ -1,0 +1,190 @@
+"""The host application: where its sessions come from, which engine holds the tickets, where the bell hangs.
+
+    tickets = Counterfoil(app, db)              # Flask with Flask-SQLAlchemy
+    tickets = Counterfoil(sessionmaker(engine)) # anything else
+
+Worker and scheduler find it through `COUNTERFOIL_APP=module:callable`.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from . import ringing, sqlite
+from .registry import Registry, registry
+from .settings import Settings, SettingsError, read_settings
+from .ticket import Ticket
+
+EXTENSION = "counterfoil"
+
+
+class HostError(SettingsError):
+    """The host application cannot be had; one line, naming the setting and the cure."""
+
+
+class Sessions(Protocol):
+    """Where a host's sessions come from."""
+
+    def scope(self) -> AbstractContextManager[Session]:
+        """The host's session for one unit of work; closed or removed at the block's end."""
+
+    def current(self) -> Session | None:
+        """The session that the host hands out inside the scope; None where only the scope knows it."""
+
+    def engines(self) -> list[Engine]:
+        """All engines of the host, the one that holds the tickets first."""
+
+
+class PlainSessions:
+    """Sessions of a sessionmaker (or anything that returns a Session), one for each unit of work."""
+
+    def __init__(self, make: Callable[[], Session]) -> None:
+        self.make = make
+
+    @contextmanager
+    def scope(self) -> Iterator[Session]:
+        """A new session; of a scoped_session, the current one, removed at the end."""
+        session = self.make()
+        try:
+            yield session
+        finally:
+            if isinstance(self.make, scoped_session):
+                self.make.remove()
+            else:
+                session.close()
+
+    def current(self) -> Session | None:
+        """A scoped_session's current one."""
+        return self.make() if isinstance(self.make, scoped_session) else None
+
+    def engines(self) -> list[Engine]:
+        """The engine that the sessions write tickets to."""
+        session = self.make()
+        try:
+            bind: Engine | Connection = session.get_bind(inspect(Ticket))
+            return [bind.engine]
+        finally:
+            session.close()
+
+
+class Counterfoil:
+    """Counterfoil in a host application; see the module's text.
+
+    `settings`: default, read from the environment. `redis_url`: where the bell hangs, default the settings'
+    (`REDIS_URL`); without one nothing is rung and the scheduler's beat finds what is due.
+    Raises HostError when given neither a Flask app with its db nor a factory of sessions.
+    """
+
+    def __init__(
+        self,
+        app: Any = None,
+        db: Any = None,
+        *,
+        settings: Settings | None = None,
+        redis_url: str | None = None,
+        registry: Registry = registry,
+    ) -> None:
+        self.registry = registry
+        self.settings = settings or read_settings()
+        self.redis_url = redis_url or self.settings.redis_url
+        self.sessions: Sessions | None = None
+        if isinstance(app, sessionmaker | scoped_session):
+            self._use(PlainSessions(app))
+        elif app is not None:
+            self.init_app(app, db)
+
+    def init_app(self, app: Any, db: Any = None) -> None:
+        """Flask's two-step pattern. `db`: the application's SQLAlchemy(), after its own init_app."""
+        if not hasattr(app, "extensions"):
+            if callable(app):
+                self._use(PlainSessions(app))
+                return
+            raise HostError(
+                f"Counterfoil(app, db) takes a Flask app and its db, or a sessionmaker, not {app!r}"
+            )
+        from .ext.flask import FlaskSessions
+
+        self._use(FlaskSessions(app, db))
+        app.extensions[EXTENSION] = self
+
+    def session_scope(self) -> AbstractContextManager[Session]:
+        """The host's session for one unit of work (Flask: in an app context), removed at the block's end."""
+        return self._sessions.scope()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that holds the tickets."""
+        return self._sessions.engines()[0]
+
+    @property
+    def engines(self) -> list[Engine]:
+        """Every engine of the host: a forked process disposes them all, without closing."""
+        return self._sessions.engines()
+
+    @property
+    def _sessions(self) -> Sessions:
+        if self.sessions is None:
+            raise HostError("this Counterfoil has no application yet: call init_app(app, db)")
+        return self.sessions
+
+    def _use(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        for engine in sessions.engines():
+            sqlite.prepare(engine)
+        if self.redis_url:
+            from .bell import Bell
+
+            ringing.attach(self.engine, Bell(self.redis_url))
+
+
+def load_host(setting: str | None) -> Counterfoil:
+    """The Counterfoil of `module:callable` (COUNTERFOIL_APP), imported from the current folder too.
+
+    The callable returns a Flask app on which Counterfoil(app, db) was called, or a Counterfoil; it may also
+    be one of the two itself. Raises HostError, naming what is missing and the cure.
+    """
+    if not setting or setting.count(":") != 1 or not all(setting.split(":")):
+        raise HostError(f"COUNTERFOIL_APP={setting!r}: write module:callable, for example shop:create_app")
+    module_name, attribute = setting.split(":")
+    module = _import(module_name, setting)
+    found = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise HostError(f"COUNTERFOIL_APP={setting}: the module {module_name} has no {attribute!r}")
+        found = getattr(found, part)
+    if not isinstance(found, Counterfoil) and not hasattr(found, "extensions"):
+        if not callable(found):
+            raise HostError(f"COUNTERFOIL_APP={setting}: {attribute} is neither callable nor an application")
+        found = found()
+    tickets = found if isinstance(found, Counterfoil) else getattr(found, "extensions", {}).get(EXTENSION)
+    if not isinstance(tickets, Counterfoil):
+        raise HostError(
+            f"COUNTERFOIL_APP={setting}: no Counterfoil in the {type(found).__name__} it gives: call "
+            "Counterfoil(app, db) where the application is made, or return a Counterfoil(sessionmaker)"
+        )
+    return tickets
+
+
+def _import(name: str, setting: str) -> Any:
+    here = os.getcwd()
+    if here not in sys.path:
+        # First, so that a host's own modules win over whatever bears their names elsewhere.
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise HostError(
+                f"COUNTERFOIL_APP={setting}: there is no module {error.name!r} in {here} or on PYTHONPATH"
+            ) from None
+        raise HostError(f"COUNTERFOIL_APP={setting}: importing {name} failed: {error}") from error
+    except Exception as error:
+        raise HostError(
+            f"COUNTERFOIL_APP={setting}: importing {name} failed: {type(error).__name__}: {error}"
+        ) from error
