@@ -1,0 +1,57 @@
+"""The console's door to the tickets' database: Flask-SQLAlchemy on the core's own metadata."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import make_url
+
+from counterfoil.base import Base
+from counterfoil.database import driver_url
+from counterfoil.sqlite import prepare
+
+STATEMENT_SECONDS = 5
+"""No page may hold the database longer than this (PostgreSQL's statement_timeout)."""
+
+BUSY_SECONDS = 5
+"""How long an operator waits for SQLite's write lock."""
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+def bind(app: Flask, database_url: str) -> None:
+    """Bind `db` to the tickets' database for this app."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = _absolute(driver_url(database_url))
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _options(database_url)
+    db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            prepare(engine, busy_timeout_seconds=BUSY_SECONDS)
+
+
+def _absolute(url: str) -> str:
+    """Flask-SQLAlchemy takes a relative file for one in its instance folder; the others take it from here."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return url
+    full = parsed.set(database=str(Path(parsed.database).absolute()))
+    return full.render_as_string(hide_password=False)
+
+
+def _options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {}
+    limits = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c idle_in_transaction_session_timeout=60000"
+    return {
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+        "pool_size": 16,
+        "max_overflow": 8,
+        "pool_timeout": 5,
+        "connect_args": {
+            "options": limits,
+            "connect_timeout": 3,
+            "application_name": "counterfoil console",
+        },
+    }

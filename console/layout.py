@@ -1,0 +1,110 @@
+"""What every page shows around its content: environment, navigation, the person, how many are errored."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, g, request, url_for
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from counterfoil.tables import Sample
+
+from .assets import static
+from .database import db
+from .strings import gettext
+
+THEMES = ("system", "light", "dark")
+TONES = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry of the navigation; `badge` is a number worth a look, or None."""
+
+    endpoint: str
+    label: str
+    icon: str
+    badge: int | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether the page shown belongs to it."""
+        shown = request.endpoint or ""
+        return shown == self.endpoint or shown.startswith(self.endpoint + ".")
+
+
+def install(app: Flask) -> None:
+    """Give the layout's templates what they show."""
+    app.context_processor(_context)
+
+
+def errored_now() -> int | None:
+    """How many tickets are errored by the latest sample; None when there is none, or no database."""
+    if "errored" not in g:
+        try:
+            latest = select(Sample.counts).order_by(Sample.id.desc()).limit(1)
+            counts = db.session.execute(latest).scalar_one_or_none()
+        except SQLAlchemyError:
+            db.session.rollback()
+            counts = None
+        g.errored = (counts or {}).get("errored") if g.get("user") else None
+    count: int | None = g.errored
+    return count
+
+
+def _context() -> dict[str, Any]:
+    settings = current_app.config["COUNTERFOIL"]
+    return {
+        "environment": settings.environment,
+        "environment_tone": environment_tone(settings.environment),
+        "theme": theme(),
+        "themes": THEMES,
+        "places": places,
+        "place_url": place_url,
+        "favicon": favicon,
+        "errored_now": errored_now,
+    }
+
+
+def theme() -> str:
+    """light, dark or system: the person's own choice, else the browser's cookie, else the system's."""
+    user = g.get("user")
+    wanted = (user.preferences.get("theme") if user else None) or request.cookies.get("theme")
+    return wanted if wanted in THEMES else "system"
+
+
+def environment_tone(name: str) -> str:
+    """Production is red, everywhere; what is known has its colour, others one of their own by name."""
+    known = {
+        "production": "danger",
+        "prod": "danger",
+        "live": "danger",
+        "staging": "warn",
+        "development": "calm",
+    }
+    return known.get(name.lower()) or f"own-{zlib.crc32(name.lower().encode()) % TONES + 1}"
+
+
+def favicon() -> str:
+    """The tab's icon: red with errored tickets, else calm."""
+    return static("favicon-errored.svg" if errored_now() else "favicon.svg")
+
+
+def places() -> list[Place]:
+    """The navigation of the pages that exist."""
+    all_places = [
+        Place("overview", gettext("Overview"), "activity"),
+        Place("tickets", gettext("Tickets"), "list", errored_now()),
+        Place("expiring", gettext("Expiring"), "clock"),
+        Place("operations", gettext("Operations"), "layers"),
+        Place("queues", gettext("Queues"), "inbox"),
+        Place("trail", gettext("Trail"), "history"),
+        Place("workers", gettext("Workers"), "server"),
+    ]
+    return [place for place in all_places if place.endpoint in current_app.view_functions]
+
+
+def place_url(place: Place) -> str:
+    """Its address."""
+    return url_for(place.endpoint)

@@ -1,0 +1,1 @@
+"""The pages: one file each, thin views over the core's verbs."""

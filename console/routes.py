@@ -1,0 +1,89 @@
+"""The route table: every endpoint of the console, its methods and the role it asks for. Closed by default.
+
+To add a page:
+
+1. Write `console/pages/<page>.py`. A view is thin: look up, call one verb of the core, render. Its template
+   is `templates/<page>/<fragment>.html`; a whole page extends `base.html`, and a fragment is a file of its
+   own that the page includes.
+2. Add its line to TABLE: path, endpoint (for `url_for`), view, role, methods. A role is the least that may:
+   `viewer`, `operator`, `admin`; `public` asks for no session. One line per role: a page that viewers read
+   and operators change has two lines with two endpoints. An endpoint `tickets` or `tickets.show` is underlined in
+   the navigation under `tickets`; `layout.py` lists the navigation and shows what exists.
+
+In a view:
+
+- `g.user` is the person (sessions.SignedIn): `g.user.name`, `g.user.may("operator")`, and `g.user.actor`, the
+  `Actor(name, via="console")` that acts want. Templates have `g.user` too. It is None only on public routes.
+- The database is `from ..database import db`: `db.session`, `db.session.connection()` for the core's acts;
+  commit yourself. A GET never writes. Strings: `from ..strings import gettext`.
+- Answer with `from ..answers import page, toast, go, moved_on, gone, unfit`:
+  `page("tickets/index.html", fragment="tickets/rows.html", **context)` renders the fragment when htmx asks;
+  `toast(gettext("Ticket 7 runs again."), undo="/trail/9/undo")` then `go(url)` answers a POST (303, works
+  with and without JavaScript); `moved_on(template, str(refused), **context)` is the 409 with the fresh fragment,
+  `gone(...)` the 410, `unfit(...)` the 422 with the form. Never redirect to what a client sent but by `go`.
+- `from ..htmx import htmx`: true for htmx; `.target` and `.trigger` are element ids.
+- Cache-Control is `no-store` unless the view sets its own (fragments with an ETag: `private, no-cache`).
+
+In a template:
+
+- `{% extends "base.html" %}` with blocks `title`, `content`; strings in `{{ _("...") }}` or `{% trans %}`.
+- `{% from "layout/icon.html" import icon %}`, `{% from "layout/when.html" import when %}`,
+  `{% from "layout/state.html" import state_chip %}`; `static("name")` for addresses of static files.
+- Forms carry `{% include "layout/csrf.html" %}`; htmx sends the token by itself.
+- No inline style, script or handler; everything from a ticket is plain, escaped text.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from .pages import first_entry, health, overview, profile, sign_in, users
+from .roles import ADMIN, PUBLIC, VIEWER
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the table. `view` None: Flask's own (static)."""
+
+    path: str
+    endpoint: str
+    view: View | None
+    role: str
+    methods: tuple[str, ...] = ("GET",)
+
+
+POST = ("POST",)
+BOTH = ("GET", "POST")
+
+TABLE = (
+    Route("/static/<path:filename>", "static", None, PUBLIC),
+    Route("/healthz", "healthz", health.healthz, PUBLIC),
+    Route("/readyz", "readyz", health.readyz, PUBLIC),
+    Route("/sign-in", "sign_in", sign_in.sign_in, PUBLIC, BOTH),
+    Route("/sign-out", "sign_out", sign_in.sign_out, PUBLIC, POST),
+    Route("/first-entry/<token>", "first_entry", first_entry.first_entry, PUBLIC, BOTH),
+    Route("/", "overview", overview.overview, VIEWER),
+    Route("/profile", "profile", profile.profile, VIEWER),
+    Route("/profile", "profile_change", profile.change, VIEWER, POST),
+    Route("/settings/users", "users", users.users, ADMIN),
+    Route("/settings/users", "users_add", users.add, ADMIN, POST),
+    Route("/settings/users/<int:user_id>/<verb>", "users_change", users.change, ADMIN, POST),
+)
+
+
+def install(app: Flask) -> None:
+    """Register every line of the table with the app."""
+    for route in TABLE:
+        if route.view is not None:
+            app.add_url_rule(
+                route.path,
+                endpoint=route.endpoint,
+                view_func=route.view,
+                methods=[*route.methods],
+                provide_automatic_options=False,
+            )
+    app.extensions["counterfoil_routes"] = {route.endpoint: route for route in TABLE}
