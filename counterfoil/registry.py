@@ -13,9 +13,9 @@ from typing import Any
 from .priority import priority_number
 
 OPTION_NAMES = frozenset(
-    ("root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane")
-    + ("expires_at", "staged", "idempotence_token", "opened_by", "in_charge", "keep", "max_attempts")
-    + ("elements", "batch", "parent")
+    {"root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane"}
+    | {"expires_at", "staged", "idempotence_token", "opened_by", "in_charge", "keep", "max_attempts"}
+    | {"elements", "batch", "parent"}
 )
 """Options of opening a ticket; a target's parameter may not bear one of these names."""
 

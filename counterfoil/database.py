@@ -1,0 +1,42 @@
+"""Engines of the product's own processes, alike for both dialects."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, make_url
+
+from . import sqlite
+
+READ_COMMITTED = ("read committed", "SQLITE")
+"""Where a claim or an election may ride in the finishing transaction, as the finish tells its isolation."""
+
+
+def driver_url(url: str) -> str:
+    """The URL with the driver named: `postgres://` and `postgresql://` mean psycopg 3 here."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+def make_engine(url: str, **options: Any) -> Engine:
+    """An engine on the tickets' database, READ COMMITTED, with the SQLite listeners where they are needed.
+
+    Options go to SQLAlchemy's create_engine.
+    """
+    full = driver_url(url)
+    if not full.startswith("sqlite"):
+        options = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True} | options
+    return sqlite.prepare(create_engine(full, **options))
+
+
+def dialect_name(connection: Connection) -> str:
+    """`sqlite` or `postgresql`."""
+    return connection.dialect.name
+
+
+def wait_at_most(connection: Connection, seconds: float) -> None:
+    """Bound how long the rest of this transaction (SQLite: this connection) waits for a lock."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    else:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")

@@ -1,0 +1,341 @@
+"""Lease, slot and claim: who may run tickets, and how one is taken.
+
+A drain holds the lease: one row (`counterfoil_drains`), renewed by the worker's parent while it lives, and
+one slot of its queue. A claim takes one ticket, just before it runs: five probes of the claim's index, one a
+priority, so that a million delayed or a million of a busy lane in front cost nothing.
+
+Every function works in the caller's transaction, except `claim`, which commits its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Connection, Float, Integer, String, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from . import door, lanes
+from .clock import MOMENT, RANDOM_TOKEN, STAMP, after, elapsed_ms
+from .columns import Json
+
+ROUNDS = 12
+"""How many laned candidates one claim looks at before it says that nothing can be had."""
+
+
+@dataclass(frozen=True)
+class DrainLease:
+    """A drain's right to run tickets of a queue, as one of its slots."""
+
+    id: str
+    queue: str
+    slot: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A running ticket as its claim returned it. `ctid` addresses the row version (PostgreSQL).
+
+    `past_deadline`: its `expires_at` was past when it was claimed. `postponed_ms`: since its first
+    postponement.
+    """
+
+    id: int
+    token: str
+    kind: str
+    view_model: str
+    root_id: str | None
+    params: Any
+    encryptor: str | None
+    key_id: str | None
+    queue: str
+    lane: str | None
+    priority: int
+    fence: str
+    drain_id: str
+    claims: int
+    attempts: int
+    max_attempts: int
+    run: int
+    batch_id: int | None
+    postponed_count: int
+    opened_by: str | None
+    past_deadline: bool
+    postponed_ms: int | None
+    ctid: str | None
+
+
+_COLUMNS: dict[str, Any] = {
+    "id": BigInteger(), "token": String(), "kind": String(), "view_model": String(), "root_id": String(),
+    "params": Json, "encryptor": String(), "key_id": String(), "queue": String(), "lane": String(),
+    "priority": Integer(), "fence": String(), "drain_id": String(), "claims": Integer(), "attempts": Integer(),
+    "max_attempts": Integer(), "run": Integer(), "batch_id": BigInteger(),
+    "postponed_count": Integer(),
+    "opened_by": String(), "past_deadline": Boolean(), "postponed_ms": BigInteger(), "ctid": String(),
+}  # fmt: skip
+
+
+def _returning(dialect: str) -> str:
+    special = {
+        "past_deadline": f"(expires_at IS NOT NULL AND expires_at <= {STAMP[dialect]}) AS past_deadline",
+        "postponed_ms": f"{elapsed_ms(dialect, 'first_postponed_at')} AS postponed_ms",
+        "ctid": "ctid::text AS ctid" if dialect == "postgresql" else "NULL AS ctid",
+        "max_attempts": "coalesce(max_attempts, 1) AS max_attempts",
+    }
+    return ", ".join(special.get(name, name) for name in _COLUMNS)
+
+
+def _candidate(dialect: str, lock: bool, beyond: str = "") -> str:
+    """The id of the first candidate that is due: index counterfoil_tickets_claim, one probe a priority."""
+    where = f"state = 'pending' AND turn AND queue = :queue AND due_at <= {MOMENT[dialect]}{beyond}"
+    if dialect == "postgresql":
+        locked = " FOR UPDATE SKIP LOCKED" if lock else ""
+        return (
+            "SELECT c.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority), LATERAL ("
+            f"SELECT t.id FROM counterfoil_tickets t WHERE {where} AND t.priority = p.priority "
+            f"ORDER BY t.due_at, t.id LIMIT 1{locked}) c LIMIT 1"
+        )
+    probes = ", ".join(
+        f"(SELECT id FROM counterfoil_tickets WHERE {where} AND priority = {p} ORDER BY due_at, id LIMIT 1)"
+        for p in (1, 3, 5, 7, 9)
+    )
+    return f"SELECT coalesce({probes})"
+
+
+@cache
+def _claim_statement(dialect: str, which: str) -> TextClause:
+    """`riding`: the first candidate if it has no lane. `known`: the ticket of an id if it still is one."""
+    if which == "riding":
+        where = f"id = ({_candidate(dialect, lock=True)}) AND lane IS NULL"
+    else:
+        where = "id = :id AND state = 'pending' AND turn"
+    return door.typed(
+        f"UPDATE {door.TABLE} SET {door.assignments('claim', dialect)} WHERE {where} "
+        f"RETURNING {_returning(dialect)}"
+    ).columns(**_COLUMNS)  # type: ignore[return-value]
+
+
+@cache
+def _probe_statement(dialect: str) -> TextClause:
+    if dialect == "sqlite":
+        probe = _candidate(dialect, lock=False)
+        return text(f"SELECT id, lane FROM counterfoil_tickets WHERE id = ({probe})")
+    probe = _candidate(dialect, lock=True, beyond=" AND t.id <> ALL(:skipped)")
+    return text(f"SELECT t.id, t.lane FROM counterfoil_tickets t WHERE t.id = ({probe})").bindparams(
+        bindparam("skipped", type_=ARRAY(BigInteger()))
+    )
+
+
+def ride(connection: Connection, drain: DrainLease) -> Claimed | None:
+    """Claim the first due candidate if it has no lane, inside a transaction that is about to commit.
+
+    Cannot wait and cannot fail under READ COMMITTED and on SQLite; nowhere else is it used.
+    """
+    clause = _claim_statement(connection.dialect.name, "riding")
+    row = connection.execute(clause, {"queue": drain.queue, "drain": drain.id}).fetchone()
+    return None if row is None else Claimed(*row)
+
+
+def claim(connection: Connection, drain: DrainLease) -> Claimed | None:
+    """Claim one due ticket of the drain's queue in transactions of its own; None when there is none.
+
+    `connection` is the worker's own, READ COMMITTED, in no transaction; it is in none afterwards.
+    """
+    try:
+        if connection.dialect.name == "sqlite":
+            return _claim_sqlite(connection, drain)
+        return _claim_postgresql(connection, drain)
+    finally:
+        connection.rollback()
+
+
+def _take(connection: Connection, drain: DrainLease, ticket_id: int) -> Claimed | None:
+    clause = _claim_statement(connection.dialect.name, "known")
+    row = connection.execute(clause, {"id": ticket_id, "drain": drain.id}).fetchone()
+    connection.commit()
+    return None if row is None else Claimed(*row)
+
+
+def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | None:
+    if riding := ride(connection, drain):
+        connection.commit()
+        return riding
+    skipped: list[int] = []
+    for _ in range(ROUNDS):
+        row = connection.execute(
+            _probe_statement("postgresql"), {"queue": drain.queue, "skipped": skipped}
+        ).fetchone()
+        if row is None:
+            return None
+        if row.lane is None:
+            return _take(connection, drain, row.id)
+        if not lanes.try_lock(connection, row.lane):
+            # Another claim is deciding about this lane: its outcome will show, this ticket keeps its turn.
+            skipped.append(row.id)
+        elif not lanes.runs(connection, row.lane):
+            return _take(connection, drain, row.id)
+        else:
+            if not lanes.sweep(connection, drain.queue):
+                # Its runner is just finishing: that finish elects.
+                skipped.append(row.id)
+            connection.commit()
+    return None
+
+
+def _claim_sqlite(connection: Connection, drain: DrainLease) -> Claimed | None:
+    # A look without a lock first: an empty queue must not take the write lock.
+    probe, binds = _probe_statement("sqlite"), {"queue": drain.queue}
+    if connection.execute(probe, binds).fetchone() is None:
+        return None
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    for _ in range(ROUNDS):
+        row = connection.execute(probe, binds).fetchone()
+        if row is None:
+            break
+        if row.lane is None or not lanes.runs(connection, row.lane):
+            return _take(connection, drain, row.id)
+        if not lanes.sweep(connection, drain.queue):
+            break
+    connection.commit()
+    return None
+
+
+def _pool(connection: Connection, queue: str) -> tuple[bool, int | None]:
+    connection.execute(
+        text("INSERT INTO counterfoil_queues (name) VALUES (:queue) ON CONFLICT DO NOTHING"), {"queue": queue}
+    )
+    moment = MOMENT[connection.dialect.name]
+    row = connection.execute(
+        text(
+            f"SELECT paused AND (paused_until IS NULL OR paused_until > {moment}) AS paused, pool_size "
+            "FROM counterfoil_queues WHERE name = :queue"
+        ),
+        {"queue": queue},
+    ).one()
+    return bool(row.paused), row.pool_size
+
+
+def is_paused(connection: Connection, queue: str) -> bool:
+    """Whether the queue is paused now; read at a drain's start and every second."""
+    return _pool(connection, queue)[0]
+
+
+def take_lease(connection: Connection, queue: str, worker: str, seconds: float) -> DrainLease | None:
+    """A drain's row and a free slot of its queue; None when the queue is paused or its pool is full.
+
+    Without a pool size, slots are added as needed.
+    """
+    dialect = connection.dialect.name
+    paused, size = _pool(connection, queue)
+    if paused:
+        return None
+    drain_id = connection.execute(text(f"SELECT {RANDOM_TOKEN[dialect]}")).scalar_one()
+    binds = {"queue": queue, "drain": drain_id, "seconds": seconds, "worker": worker}
+    slot = _take_slot(connection, binds, size)
+    if slot is None:
+        return None
+    connection.execute(
+        text(
+            f"INSERT INTO counterfoil_drains (id, queue, slot, worker, until) "
+            f"VALUES (:drain, :queue, :slot, :worker, {after(dialect, ':seconds')})"
+        ).bindparams(bindparam("seconds", type_=Float())),
+        binds | {"slot": slot},
+    )
+    return DrainLease(drain_id, queue, slot)
+
+
+def _take_slot(connection: Connection, binds: dict[str, Any], size: int | None) -> int | None:
+    dialect = connection.dialect.name
+    limit = "" if size is None else " AND n <= :size"
+    locked = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    free = text(
+        f"""UPDATE counterfoil_slots SET drain_id = :drain, until = {after(dialect, ":seconds")}
+        WHERE queue = :queue AND n = (
+          SELECT n FROM counterfoil_slots
+          WHERE queue = :queue{limit} AND (until IS NULL OR until < {MOMENT[dialect]})
+          ORDER BY n LIMIT 1 {locked}) RETURNING n"""
+    ).bindparams(bindparam("seconds", type_=Float()))
+    given = binds | {"size": size}
+    while True:
+        slot = connection.execute(free, given).scalar()
+        if slot is not None:
+            return int(slot)
+        # All slots that exist are taken: add the next one, unless the pool is full.
+        added = connection.execute(
+            door.typed(
+                "INSERT INTO counterfoil_slots (queue, n) "
+                "SELECT :queue, coalesce(max(n), 0) + 1 FROM counterfoil_slots WHERE queue = :queue "
+                + ("" if size is None else "HAVING coalesce(max(n), 0) < :size ")
+                + ("ON CONFLICT DO NOTHING")
+            ),
+            given,
+        ).rowcount
+        if not added and size is not None:
+            return None
+
+
+def renew_lease(connection: Connection, drain_id: str, seconds: float) -> bool:
+    """Push the lease ahead; False when it had run out: then the drain must not go on."""
+    dialect = connection.dialect.name
+    until, moment = after(dialect, ":seconds"), MOMENT[dialect]
+    binds = {"drain": drain_id, "seconds": seconds}
+    held = connection.execute(
+        text(
+            f"UPDATE counterfoil_drains SET until = {until}, renewed_at = {STAMP[dialect]} "
+            f"WHERE id = :drain AND until > {moment}"
+        ).bindparams(bindparam("seconds", type_=Float())),
+        binds,
+    ).rowcount
+    connection.execute(
+        text(
+            f"UPDATE counterfoil_slots SET until = {until} WHERE drain_id = :drain AND until > {moment}"
+        ).bindparams(bindparam("seconds", type_=Float())),
+        binds,
+    )
+    return held == 1
+
+
+def end_lease(connection: Connection, drain_id: str) -> None:
+    """The drain is over: its row goes, its slot is free."""
+    binds = {"drain": drain_id}
+    connection.execute(
+        text("UPDATE counterfoil_slots SET drain_id = NULL, until = NULL WHERE drain_id = :drain"), binds
+    )
+    connection.execute(text("DELETE FROM counterfoil_drains WHERE id = :drain"), binds)
+
+
+def due_queues(connection: Connection) -> list[str]:
+    """The queues that have a due candidate: a loose scan over the claim's index."""
+    dialect = connection.dialect.name
+    candidate = _candidate(dialect, lock=False).replace(":queue", "k.queue")
+    following = (
+        "SELECT {} FROM counterfoil_tickets w WHERE w.state = 'pending' AND w.turn{} ORDER BY w.queue LIMIT 1"
+    )
+    rows: Iterable[Any] = connection.execute(
+        text(f"""
+WITH RECURSIVE k(queue) AS (
+  SELECT ({following.format("w.queue", "")})
+  UNION ALL
+  SELECT ({following.format("w.queue", " AND w.queue > k.queue")}) FROM k WHERE k.queue IS NOT NULL
+)
+SELECT k.queue FROM k WHERE k.queue IS NOT NULL AND ({candidate}) IS NOT NULL""")
+    )
+    return [row.queue for row in rows]
+
+
+def has_due(connection: Connection, queue: str) -> bool:
+    """Whether the queue has a due candidate, whoever may hold it; takes no lock."""
+    candidate = _candidate(connection.dialect.name, lock=False)
+    return bool(connection.execute(text(f"SELECT ({candidate}) IS NOT NULL"), {"queue": queue}).scalar())
+
+
+def seconds_to_next_due(connection: Connection) -> float | None:
+    """How long until the next pending ticket is due, by the database's clock; None when none is delayed."""
+    dialect = connection.dialect.name
+    found = connection.execute(
+        text(
+            f"SELECT -{elapsed_ms(dialect, 'due_at')} FROM counterfoil_tickets "
+            f"WHERE state = 'pending' AND due_at > {MOMENT[dialect]} ORDER BY due_at LIMIT 1"
+        )
+    ).scalar()
+    return None if found is None else max(0.0, float(found) / 1000)

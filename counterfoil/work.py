@@ -1,0 +1,86 @@
+"""From a claimed ticket's text to the call: view model, root, params, precondition, actions.
+
+Nothing here commits, and nothing of the ticket is imported: names are keys of the registry.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from . import params as stored_params
+from . import roots
+from .lease import Claimed
+from .registry import Declaration, ParamsDoNotFit, Registry
+from .running_ticket import RunningTicket
+from .signals import Postpone
+from .signatures import enums_of
+
+
+class CannotResolve(Exception):
+    """The ticket names something that is not there or does not fit; error kind resolve, never retried."""
+
+
+class PreconditionRaised(Exception):
+    """The precondition itself raised; the cause is the exception."""
+
+
+NOT_MET = "precondition not met"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a claimed ticket stands for in this process."""
+
+    declaration: Declaration
+    root: Any
+    params: dict[str, Any]
+
+
+def resolve(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Job:
+    """Load the root and read the params; runs no user code. Raises CannotResolve, naming the thing."""
+    try:
+        given = stored_params.decode(claimed.params, enums_of(declaration))
+        declaration.check(given)
+        root = _root(claimed, declaration, session, registry)
+    except (stored_params.ParamsCannotBeRead, ParamsDoNotFit, roots.RootError) as error:
+        raise CannotResolve(str(error)) from error
+    return Job(declaration, root, given)
+
+
+def _root(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Any:
+    if declaration.sort not in ("actions", "method"):
+        return None
+    if claimed.root_id is None:
+        expected = declaration.root_class.__name__ if declaration.root_class else "a root"
+        raise CannotResolve(f"{declaration.name} is about {expected}, but the ticket has no root_id")
+    return roots.load(session, claimed.root_id, declaration.root_class, registry)
+
+
+def perform(job: Job, ticket: RunningTicket) -> Any:
+    """Precondition, then the callables top to bottom; returns the receipt's value.
+
+    A false precondition runs nothing: the receipt says so, or the ticket is postponed if the view model asks.
+    """
+    declaration = job.declaration
+    if declaration.precondition is not None and not _met(job):
+        if declaration.on_unmet == "postpone":
+            raise Postpone(reason=NOT_MET)
+        return NOT_MET
+    receipt = None
+    for call in declaration.callables:
+        given = dict(job.params)
+        if declaration.wants_ticket(call):
+            given["ticket"] = ticket
+        leading = (job.root,) if declaration.leading else ()
+        returned = call(*leading, **given)
+        receipt = receipt if returned is None else returned
+    return receipt
+
+
+def _met(job: Job) -> bool:
+    assert job.declaration.precondition is not None
+    try:
+        return bool(job.declaration.precondition(job.root))
+    except Exception as error:
+        raise PreconditionRaised from error
