@@ -1,0 +1,11 @@
+"""The shop's pages: each story has a file, and one line here."""
+
+from flask import Blueprint
+
+from . import customers, forms, home, orders, weather
+
+shop = Blueprint("shop", __name__, template_folder="../templates", static_folder="../static")
+for page in (home, customers, orders, forms, weather):
+    page.add_to(shop)
+
+__all__ = ["shop"]

@@ -1,0 +1,32 @@
+"""The people at the till: a table `users` of the shop's own, beside the console's."""
+
+from flask import has_request_context, request
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .db import Model, db
+
+STAFF = ("Mia", "Jonas", "Aylin")
+
+
+class User(Model):
+    """Somebody who works in the shop."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+def hire_staff() -> None:
+    """Put the staff into the table, if they are not there."""
+    known = set(db.session.scalars(select(User.name)))
+    for name in STAFF:
+        if name not in known:
+            db.session.merge(User(name=name))
+    db.session.commit()
+
+
+def current_user() -> str:
+    """Who is at the shop's page: by cookie, else the first of the staff. (A real shop signs people in.)"""
+    chosen = request.cookies.get("user", "") if has_request_context() else ""
+    return chosen if chosen in STAFF else STAFF[0]
