@@ -117,6 +117,10 @@ class Counterfoil:
         """The host's session for one unit of work (Flask: in an app context), removed at the block's end."""
         return self._sessions.scope()
 
+    def current_session(self) -> Session | None:
+        """The session that the host hands out now; None where only the scope knows it."""
+        return self._sessions.current()
+
     @property
     def engine(self) -> Engine:
         """The engine that holds the tickets."""

@@ -2,8 +2,8 @@
 
 `after_commit` of a session fires at savepoint releases and for sessions that joined an outer transaction too,
 so what is due is noted at the driver's connection; its commit marks the notes, its rollback drops them.
-Marked notes ring right after the session's commit, else when the connection begins anew or goes back to its pool.
-Losing a note costs a beat, never a ticket.
+Marked notes ring right after the session's commit, else when the connection begins anew or goes back to its
+pool. Losing a note costs a beat, never a ticket.
 """
 
 from collections.abc import Mapping

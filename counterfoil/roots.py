@@ -5,6 +5,7 @@ are percent-quoted and joined by commas. Loading takes one query, for any subcla
 """
 
 import enum
+import logging
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -22,6 +23,8 @@ from .registry import Registry, RootDeclaration, registry
 MAX_LENGTH = 400
 LABEL_LENGTH = 200
 SAFE = "-_.~:@+ "
+
+log = logging.getLogger(__name__)
 
 
 class RootError(Exception):
@@ -75,11 +78,18 @@ def class_name_of(cls: type[Any], known: Registry = registry) -> str:
 
 
 def label_of(root: Any, known: Registry = registry) -> str | None:
-    """What a person would call this object, as its class declares it; None without a declaration."""
+    """What a person would call this object, as its class declares it; None without a declaration.
+
+    A label that cannot be made is logged and left out: it must not stop the opening.
+    """
     for each in type(root).__mro__:
         found = known.root_classes.get(each.__name__)
         if found is not None and found.cls is each and found.label is not None:
-            return str(found.label(root))[:LABEL_LENGTH]
+            try:
+                return str(found.label(root))[:LABEL_LENGTH].replace("\x00", "")
+            except Exception:
+                log.warning("the label of a %s could not be made", type(root).__name__, exc_info=True)
+                return None
     return None
 
 
