@@ -68,8 +68,6 @@ def assignments(verb: str, dialect: str) -> str:
     sets = {column: sql.format(**found) for column, sql in move.sets.items()}
     if move.moved:
         sets |= {"moves": "moves + 1", "moved_at": STAMP[dialect]}
-    if not sets:
-        sets = {"moved_at": "moved_at"}
     return ", ".join(f"{column} = {sql}" for column, sql in sets.items())
 
 
@@ -93,6 +91,9 @@ def statement(verb: str, dialect: str, expects_moves: bool = False, narrow: str 
         where.append("moves = :moves")
     if narrow:
         where.append(narrow)
+    if not move.sets and not move.moved:
+        # A note changes nothing: a running ticket's row is written only by what replaces its fence.
+        return typed(f"SELECT {RETURNED} FROM {TABLE} WHERE {' AND '.join(where)}")
     return typed(
         f"UPDATE {TABLE} SET {assignments(verb, dialect)} WHERE {' AND '.join(where)} RETURNING {RETURNED}"
     )
