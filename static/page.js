@@ -1,0 +1,58 @@
+// What every page does by itself: toasts leave, menus and dialogs open and close, relative times stay true.
+const TOAST_MS = 8000, UNDO_MS = 30000;
+
+document.addEventListener("click", (event) => {
+  const at = event.target;
+  at.closest("[data-dismiss]")?.closest(".toast")?.remove();
+  const opener = at.closest("[data-dialog]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.dialog);
+    if (dialog?.showModal) { event.preventDefault(); dialog.showModal(); }
+  }
+  if (at.closest("[data-close]")) { event.preventDefault(); at.closest("dialog")?.close(); }
+  if (at.matches("dialog")) at.close(); // the backdrop
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(at)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A toast that asks for nothing leaves; one that is read, hovered or focused stays; warnings stay.
+const leave = (toast) => {
+  if (!toast.isConnected) return;
+  if (toast.matches(":hover, :focus-within")) setTimeout(leave, 2000, toast);
+  else toast.remove();
+};
+const watch = (toast) => {
+  if (toast.classList.contains("toast-ok"))
+    setTimeout(leave, toast.querySelector("[data-undo]") ? UNDO_MS : TOAST_MS, toast);
+};
+const toasts = document.getElementById("toasts");
+for (const toast of toasts.querySelectorAll(".toast")) watch(toast);
+new MutationObserver((changes) => {
+  for (const change of changes) for (const node of change.addedNodes)
+    if (node.matches?.(".toast")) watch(node);
+}).observe(toasts, { childList: true });
+
+const UNITS = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
+const skew = Date.parse(document.body.dataset.now) - Date.now(); // the server's clock counts
+const relative = (at) => {
+  const seconds = (at - Date.now() - skew) / 1000;
+  if (Math.abs(seconds) < 1) return document.body.dataset.wordNow;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size * (size > 1 ? 1.5 : 1)) ?? UNITS.at(-1);
+  return words.format(Math.round(seconds / size), unit);
+};
+setInterval(() => {
+  if (document.hidden) return;
+  for (const time of document.querySelectorAll("time[data-tip]")) {
+    const text = relative(Date.parse(time.dateTime));
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 10000);
