@@ -1,0 +1,183 @@
+"""Each duty on its own, on both dialects."""
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+
+from counterfoil.clock import stamp
+from counterfoil.ticket import Ticket
+from worker.scheduler.deadlines import Deadlines
+from worker.scheduler.lifeline import Lifeline
+from worker.scheduler.purger import Purger
+from worker.scheduler.ringer import Ringer
+from worker.scheduler.sampler import Sampler
+from worker.scheduler.waker import Waker
+
+from .scheduling import NoRedis, Stage
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    made = Stage(engine)
+    made.know()
+    return made
+
+
+def running(stage: Stage, drain: str = "gone") -> int:
+    return stage.open(
+        state="running", turn=False, fence="f" * 32, drain_id=drain, queue="default", claims=1, attempts=1,
+        started_at=-HOUR, max_attempts=5,
+    )  # fmt: skip
+
+
+def test_deadlines_expire_what_waits_past_its_time_and_nothing_else(stage: Stage) -> None:
+    late, held = stage.open(expires_at=-HOUR), stage.open(expires_at=-HOUR, state="held")
+    early, without = stage.open(expires_at=HOUR), stage.open()
+    assert Deadlines().act(stage.beat()) == 2
+    assert [stage.state(t) for t in (late, held, early, without)] == [
+        "expired",
+        "expired",
+        "pending",
+        "pending",
+    ]
+
+
+def test_the_lifeline_rescues_what_no_drain_holds(stage: Stage) -> None:
+    lost = running(stage)
+    assert Lifeline().act(stage.beat()) == 1
+    assert stage.state(lost) == "pending"
+
+
+def test_the_lifeline_waits_until_the_database_has_been_steady(stage: Stage) -> None:
+    lost = running(stage)
+    assert Lifeline().act(stage.beat(watched=False)) == 0
+    assert stage.state(lost) == "running"
+
+
+def test_the_lifeline_buries_drains_that_are_long_gone_and_hold_nothing(stage: Stage) -> None:
+    now, old = ("'2999-01-01 00:00:00.000000'", "'2020-01-01 00:00:00.000000'")
+    for name, until in (("live", now), ("dead", old)):
+        stage.do(f"INSERT INTO counterfoil_drains (id, queue, until) VALUES ('{name}', 'default', {until})")
+    Lifeline().act(stage.beat())
+    assert stage.do("SELECT id FROM counterfoil_drains") == [("live",)]
+
+
+def test_the_ringer_rings_queues_with_due_candidates_only(stage: Stage) -> None:
+    stage.open(queue="now")
+    stage.open(queue="later", execute_earliest=HOUR)
+    stage.open(queue="paused")
+    stage.do("INSERT INTO counterfoil_queues (name, paused) VALUES ('paused', true)")
+    Ringer().act(stage.beat())
+    assert stage.rings.rung == ["now"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "hints", "rings"), [(0, 0, True), (2, 0, False), (0, 2, False), (1, 1, False)]
+)
+def test_the_ringer_adds_no_hint_beyond_the_free_places_of_a_pool(
+    engine: Engine, taken: int, hints: int, rings: bool
+) -> None:
+    stage = Stage(engine, NoRedis(hints))
+    stage.know()
+    stage.open(queue="small")
+    stage.do("INSERT INTO counterfoil_queues (name, pool_size) VALUES ('small', 2)")
+    for n in range(taken):
+        until = "'2999-01-01 00:00:00.000000'"
+        stage.do(
+            f"INSERT INTO counterfoil_slots (queue, n, drain_id, until) VALUES ('small', {n}, 'd', {until})"
+        )
+    Ringer().act(stage.beat())
+    assert stage.rings.rung == (["small"] if rings else [])
+
+
+def test_the_ringer_gives_a_turn_to_a_lane_that_waits_for_nobody(stage: Stage) -> None:
+    ticket = stage.open(lane="customer-number")
+    stage.do("UPDATE counterfoil_tickets SET turn = false")
+    Ringer().act(stage.beat())
+    assert stage.do("SELECT turn FROM counterfoil_tickets WHERE id = :id", id=ticket) == [(True,)]
+    assert stage.rings.rung == ["default"]
+
+
+def test_the_ringer_sets_aside_what_is_paused_and_back(stage: Stage) -> None:
+    stage.open()
+    stage.do("UPDATE counterfoil_view_models SET paused = true")
+    Ringer().act(stage.beat())
+    assert stage.do("SELECT aside FROM counterfoil_tickets") == [("paused",)]
+    assert stage.rings.rung == []
+    stage.do("UPDATE counterfoil_view_models SET paused = false")
+    Ringer().act(stage.beat())
+    assert stage.do("SELECT aside FROM counterfoil_tickets") == [(None,)]
+    assert stage.rings.rung == ["default"]
+
+
+def test_the_ringer_gives_up_what_no_worker_has_known_for_the_grace(stage: Stage) -> None:
+    known, unknown = stage.open(), stage.open("Nobody.knows")
+    Ringer().act(stage.beat())
+    assert stage.state(unknown) == "pending"
+    Ringer().act(stage.beat(unknown_grace_minutes=0))
+    assert [stage.state(known), stage.state(unknown)] == ["pending", "errored"]
+
+
+def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: Stage) -> None:
+    ticket = stage.open(queue="soon", execute_earliest=timedelta(seconds=0.4))
+    assert Waker(longest_seconds=5).act(stage.beat()) == 1
+    assert stage.rings.rung == ["soon"]
+    with stage.engine.connect() as connection:
+        now, due = connection.execute(select(stamp(), Ticket.due_at).where(Ticket.id == ticket)).one()
+    assert timedelta(0) <= now - due < timedelta(seconds=0.2)
+
+
+def test_the_waker_does_not_sleep_longer_than_a_beat(stage: Stage) -> None:
+    stage.open(queue="much later", execute_earliest=HOUR)
+    started = time.monotonic()
+    assert Waker(longest_seconds=0.2).act(stage.beat()) == 0
+    assert 0.2 <= time.monotonic() - started < 2
+    assert stage.rings.rung == []
+
+
+def test_the_purger_deletes_receipts_whose_time_is_over_and_old_samples(stage: Stage) -> None:
+    stage.open(state="done", turn=False, done=-HOUR, delete_time=-HOUR)
+    kept = stage.open(state="done", turn=False, done=-HOUR, delete_time=-HOUR, kept=HOUR)
+    later = stage.open(state="done", turn=False, done=-HOUR, delete_time=HOUR)
+    old, new = "'2020-01-01 00:00:00.000000'", "'2999-01-01 00:00:00.000000'"
+    for at in (old, new):
+        stage.do(
+            "INSERT INTO counterfoil_samples (at, counts, queues, rates) "
+            f"VALUES ({at}, '{{}}', '{{}}', '{{}}')"
+        )
+        stage.do(f"INSERT INTO counterfoil_workers (name, sort, seen_until) VALUES ({at}, 'worker', {at})")
+    assert Purger().act(stage.beat()) == 1
+    assert stage.do("SELECT id FROM counterfoil_tickets ORDER BY id") == [(kept,), (later,)]
+    assert stage.do("SELECT count(*) FROM counterfoil_samples") == [(1,)]
+    assert stage.do("SELECT count(*) FROM counterfoil_workers") == [(1,)]
+
+
+def test_the_sampler_counts_every_tab_queue_and_rate(stage: Stage) -> None:
+    stage.open(queue="numbers", expires_at=HOUR)
+    stage.open(queue="numbers", execute_earliest=HOUR)
+    stage.open(queue="numbers", retry_at=HOUR, claims=1)
+    stage.open(state="held")
+    running(stage)
+    for state in ("done", "errored", "failed", "expired"):
+        stage.open(state=state, turn=False, done=timedelta(0), delete_time=HOUR)
+    assert Sampler().act(stage.beat()) == 1
+    ((counts, queues, rates),) = stage.do("SELECT counts, queues, rates FROM counterfoil_samples")
+    if isinstance(counts, str):
+        counts, queues, rates = map(json.loads, (counts, queues, rates))
+    assert counts == {
+        "all": 9, "pending": 1, "delayed": 1, "retrying": 1, "running": 1, "done": 1, "errored": 1,
+        "expiring": 4, "leaving": 3, "expired": 1, "failed": 1, "held": 1,
+    }  # fmt: skip
+    assert queues["numbers"]["due"] == 1
+    assert queues["default"]["running"] == 1
+    assert rates == {"done": 1, "errored": 1, "expired": 1, "failed": 1, "finished": 4}
+
+
+def test_the_sampler_writes_nothing_while_nothing_changes(stage: Stage) -> None:
+    sampler = Sampler()
+    assert [sampler.act(stage.beat()) for _ in range(3)] == [1, 0, 0]

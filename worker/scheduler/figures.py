@@ -1,0 +1,98 @@
+"""The sampler's statements: how many in each tab, what each queue does, what finished lately.
+
+Every count is one that an index answers, without its rows where the dialect can.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from counterfoil.clock import MOMENT, after, elapsed_ms, stamp
+from counterfoil.tabs import TABS
+from counterfoil.ticket import Ticket
+
+TABLE = "counterfoil_tickets"
+MINUTE = 60
+
+COUNTED = (
+    "pending", "ahead", "retrying", "running", "done", "errored", "expired", "failed", "held", "expiring",
+    "leaving",
+)  # fmt: skip
+"""What is counted; `ahead` is delayed and retrying together, which the index knows without the rows."""
+
+
+def counter(name: str) -> Callable[[Connection], int]:
+    """Counts one of COUNTED."""
+
+    def ahead(connection: Connection) -> int:
+        moment = MOMENT[connection.dialect.name]
+        query = text(f"SELECT count(*) FROM {TABLE} WHERE state = 'pending' AND due_at > {moment}")
+        return int(connection.execute(query).scalar_one())
+
+    def tab(connection: Connection) -> int:
+        now: datetime = connection.execute(select(stamp())).scalar_one()
+        conditions = TABS[name].conditions(now)
+        return int(
+            connection.execute(select(func.count()).select_from(Ticket).where(*conditions)).scalar_one()
+        )
+
+    return ahead if name == "ahead" else tab
+
+
+def tabs(counted: dict[str, int]) -> dict[str, int]:
+    """The numbers of the tabs, from what was counted."""
+    found = {name: counted[name] for name in COUNTED if name not in ("ahead", "leaving", "expiring")}
+    states = ("pending", "running", "done", "errored", "expired", "failed", "held")
+    return found | {
+        "all": sum(counted[name] for name in states) + counted["ahead"],
+        "delayed": max(0, counted["ahead"] - counted["retrying"]),
+        "expiring": counted["expiring"] + counted["leaving"],
+        "leaving": counted["leaving"],
+    }
+
+
+def queues(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Queue -> due (with those waiting for a lane), oldest_wait_ms, running, drains, pool_size, paused."""
+    dialect = connection.dialect.name
+    moment = MOMENT[dialect]
+    found: dict[str, dict[str, Any]] = {}
+    known = connection.execute(
+        text(
+            f"SELECT name, pool_size, paused AND (paused_until IS NULL OR paused_until > {moment}) AS paused "
+            "FROM counterfoil_queues"
+        )
+    )
+    for row in known:
+        found[row.name] = _nothing() | {"pool_size": row.pool_size, "paused": bool(row.paused)}
+    due = connection.execute(
+        text(
+            f"SELECT queue, count(*) AS due, {elapsed_ms(dialect, 'min(due_at)')} AS wait FROM {TABLE} "
+            f"WHERE state = 'pending' AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
+            "GROUP BY queue"
+        )
+    )
+    for row in due:
+        found.setdefault(row.queue, _nothing()).update(due=row.due, oldest_wait_ms=max(0, int(row.wait)))
+    running = f"SELECT queue, count(*) AS n FROM {TABLE} WHERE state = 'running' GROUP BY queue"
+    for row in connection.execute(text(running)):
+        found.setdefault(row.queue, _nothing())["running"] = row.n
+    drains = f"SELECT queue, count(*) AS n FROM counterfoil_drains WHERE until > {moment} GROUP BY queue"
+    for row in connection.execute(text(drains)):
+        found.setdefault(row.queue, _nothing())["drains"] = row.n
+    return found
+
+
+def _nothing() -> dict[str, Any]:
+    return {"due": 0, "oldest_wait_ms": 0, "running": 0, "drains": 0, "pool_size": None, "paused": False}
+
+
+def rates(connection: Connection) -> dict[str, int]:
+    """How many reached each final state within the last minute; `finished` is all of them."""
+    lately = after(connection.dialect.name, f"-{MINUTE}")
+    found = {}
+    for state in ("done", "errored", "expired", "failed"):
+        query = f"SELECT count(*) FROM {TABLE} WHERE state = '{state}' AND done > {lately}"
+        found[state] = int(connection.execute(text(f"{query} AND done IS NOT NULL")).scalar_one())
+    return found | {"finished": sum(found.values())}

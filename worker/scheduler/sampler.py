@@ -1,0 +1,74 @@
+"""Sampler: counts, waits and rates, written once, read by every page and tab.
+
+When: once a second; a figure that is dear to count is counted less often, so that no figure takes more than
+a tenth of a core. So with tens of millions of receipts their number is some seconds old. A snapshot is
+written when something changed, and every five seconds as a sign of life.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from counterfoil.tables import Sample
+
+from . import figures
+from .duty import Beat
+
+SHARE_OF_A_CORE = 0.1
+SIGN_OF_LIFE_SECONDS = 5.0
+LONGEST_SECONDS = 30.0
+
+
+class Paced:
+    """A figure with a pace of its own: taken again when ten times its cost has passed, and a second."""
+
+    def __init__(self, take: Callable[[Connection], Any], every_seconds: float) -> None:
+        self._take = take
+        self._every_seconds = every_seconds
+        self._next_at = 0.0
+        self.value: Any = None
+
+    def refresh(self, beat: Beat) -> None:
+        """Take it if it is time."""
+        started = time.monotonic()
+        if started < self._next_at:
+            return
+        with beat.transaction(LONGEST_SECONDS) as connection:
+            self.value = self._take(connection)
+        cost = time.monotonic() - started
+        self._next_at = started + max(self._every_seconds, cost / SHARE_OF_A_CORE)
+
+
+class Sampler:
+    """Remembers each figure between its turns."""
+
+    word = "sampler"
+    every_seconds = 0.0
+
+    def __init__(self) -> None:
+        self._counts = {name: Paced(figures.counter(name), 0.9) for name in figures.COUNTED}
+        self._queues = Paced(figures.queues, 0.9)
+        self._rates = Paced(figures.rates, 0.9)
+        self._written: tuple[Any, ...] | None = None
+        self._written_at = 0.0
+
+    def act(self, beat: Beat) -> int:
+        """Takes the figures whose time has come and writes a snapshot; 1 if it wrote one."""
+        started = time.monotonic()
+        for paced in (*self._counts.values(), self._queues, self._rates):
+            paced.refresh(beat)
+        counts = figures.tabs({name: paced.value for name, paced in self._counts.items()})
+        taken = (counts, self._queues.value, self._rates.value)
+        if taken == self._written and started - self._written_at < SIGN_OF_LIFE_SECONDS:
+            return 0
+        cost_ms = round((time.monotonic() - started) * 1000)
+        with beat.transaction() as connection:
+            connection.execute(
+                insert(Sample).values(
+                    cost_ms=cost_ms, counts=counts, queues=self._queues.value, rates=self._rates.value
+                )
+            )
+        self._written, self._written_at = taken, started
+        return 1
