@@ -76,7 +76,10 @@ def give_up_unknown(connection: Connection, grace_minutes: float, limit: int = 5
     dialect = connection.dialect.name
     long_ago = after(dialect, "-:seconds", MOMENT[dialect] if dialect == "postgresql" else None)
     moment = MOMENT[dialect]
-    known = f"EXISTS (SELECT 1 FROM counterfoil_view_models v WHERE v.name = view_model AND v.known_until > {moment})"
+    known = (
+        "EXISTS (SELECT 1 FROM counterfoil_view_models v "
+        f"WHERE v.name = view_model AND v.known_until > {moment})"
+    )
     found = connection.execute(
         text(
             f"SELECT id, view_model FROM {door.TABLE} WHERE state = 'pending' AND aside = 'unknown' "

@@ -66,13 +66,30 @@ class Claimed:
 
 
 _COLUMNS: dict[str, Any] = {
-    "id": BigInteger(), "token": String(), "kind": String(), "view_model": String(), "root_id": String(),
-    "params": Json, "encryptor": String(), "key_id": String(), "queue": String(), "lane": String(),
-    "priority": Integer(), "fence": String(), "drain_id": String(), "claims": Integer(), "attempts": Integer(),
-    "max_attempts": Integer(), "run": Integer(), "batch_id": BigInteger(),
+    "id": BigInteger(),
+    "token": String(),
+    "kind": String(),
+    "view_model": String(),
+    "root_id": String(),
+    "params": Json,
+    "encryptor": String(),
+    "key_id": String(),
+    "queue": String(),
+    "lane": String(),
+    "priority": Integer(),
+    "fence": String(),
+    "drain_id": String(),
+    "claims": Integer(),
+    "attempts": Integer(),
+    "max_attempts": Integer(),
+    "run": Integer(),
+    "batch_id": BigInteger(),
     "postponed_count": Integer(),
-    "opened_by": String(), "past_deadline": Boolean(), "postponed_ms": BigInteger(), "ctid": String(),
-}  # fmt: skip
+    "opened_by": String(),
+    "past_deadline": Boolean(),
+    "postponed_ms": BigInteger(),
+    "ctid": String(),
+}
 
 
 def _returning(dialect: str) -> str:

@@ -51,7 +51,7 @@ A ticket is always in one of seven states:
 
 Every change of state is one of these moves. A move is one conditional UPDATE: of two who try at once, one
 finds the row, the other is told that the ticket has moved on. A running ticket bears a *fence*, a random
-token; whatever its worker writes about it names that fence, so a worker that lost it changes nothing.
+token; what its worker writes about it names that fence, so a worker that lost it changes nothing.
 
 | verb | leaves | reaches | by | the fence | what happens |
 |---|---|---|---|---|---|

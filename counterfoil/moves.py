@@ -204,7 +204,7 @@ _TABLE = (
         _FINAL,
         ("pending",),
         _OPERATOR,
-        "a new attempt budget, due at once; the last error is kept until done; a done one runs again and its "
+        "a new attempt budget; the last error is kept until done; a done one runs again and its "
         "effects happen twice",
         sets={
             **_WAITS,

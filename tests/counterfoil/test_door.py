@@ -16,10 +16,21 @@ from tests.counterfoil.core import Bench
 ADA = Actor("ada", "console")
 FENCE = "f" * 32
 VALUES = {
-    "fence": FENCE, "drain": "d" * 32, "seconds": 30.0, "reason": "why", "error": "E: text", "error_kind": "run",
-    "fingerprint": "0" * 32, "at": datetime(2030, 1, 1, tzinfo=UTC), "priority": 3, "queue": "other",
-    "until": EVIDENCE, "actor": "ada", "aside": None, "hold": 0,
-}  # fmt: skip
+    "fence": FENCE,
+    "drain": "d" * 32,
+    "seconds": 30.0,
+    "reason": "why",
+    "error": "E: text",
+    "error_kind": "run",
+    "fingerprint": "0" * 32,
+    "at": datetime(2030, 1, 1, tzinfo=UTC),
+    "priority": 3,
+    "queue": "other",
+    "until": EVIDENCE,
+    "actor": "ada",
+    "aside": None,
+    "hold": 0,
+}
 BY_DOOR = [verb for verb, move in MOVES.items() if move.leaves and verb not in ("undo", "purge")]
 
 
