@@ -118,7 +118,10 @@ def _cure(value: Any) -> str:
         (bytes | bytearray | memoryview, "encode it as text, for example base64"),
         (tuple | set | frozenset, "use a list"),
         (complex, "give its parts"),
-        (str | int | float | list | dict, f"convert it to a plain {type(value).__mro__[-2].__name__}"),
+        (str, "convert it by str()"),
+        (int, "convert it by int()"),
+        (float, "convert it by float()"),
+        (list | dict, "convert it to a plain list or dict"),
     ):
         if isinstance(value, sort):
             return cure

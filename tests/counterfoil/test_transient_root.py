@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.orm import Session, mapped_column
 
 from counterfoil import Counterfoil, Ticket, sqlite
@@ -193,7 +193,7 @@ def test_a_root_of_an_earlier_session_keeps_its_name(host: Any, engine: Engine, 
         customer = host.Customer()
         other.add(customer)
         other.commit()
-        key = customer.id
+        (key,) = inspect(customer).identity
     ticket = Ticket(root=customer, view_model="Customer.elsewhere")
     session.add(ticket)
     session.commit()
