@@ -1,0 +1,138 @@
+"""The application that crash tests run: work that does what it is told, with marks and gates for the test.
+
+A mark is a line in a pipe that the test reads; a gate is a byte that the work waits for. `effect` has no
+unique key on purpose: what happened twice shows. `outside` is a file: what stands for the rest of the world.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+from counterfoil.database import make_engine
+from counterfoil.declare import target
+from counterfoil.host import Counterfoil
+
+FOLDER = Path(os.environ.get("CRASH_FOLDER", "."))
+
+engine = make_engine(os.environ.get("DATABASE_URL", "sqlite://"))
+Session = scoped_session(sessionmaker(engine))
+
+
+def make() -> Counterfoil:
+    """For COUNTERFOIL_APP."""
+    return Counterfoil(Session)
+
+
+def mark(line: str) -> None:
+    """Tell the test."""
+    with open(FOLDER / "marks", "w") as pipe:
+        pipe.write(f"{line}\n")
+
+
+def gate(name: str) -> None:
+    """Wait for the test."""
+    with open(FOLDER / name, "rb", buffering=0) as pipe:
+        pipe.read(1)
+
+
+def effect(ticket: Any) -> None:
+    """Inside: a row of the work's transaction. Outside: a line that no rollback takes back."""
+    Session().execute(
+        text("INSERT INTO effect (ticket_id, attempt) VALUES (:id, :attempt)"),
+        {"id": ticket.id, "attempt": ticket.attempt},
+    )
+    with open(FOLDER / "outside", "a") as file:
+        file.write(f"{ticket.id} {ticket.attempt} {ticket.idempotency_key}\n")
+
+
+def does(ticket: Any, what: str) -> None:
+    """One of the ways in which work misbehaves."""
+    match what:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit 0":
+            os._exit(0)
+        case "exit 3":
+            os._exit(3)
+        case "segfault":
+            ctypes.string_at(0)
+        case "abort":
+            os.abort()
+        case "system exit":
+            raise SystemExit(1)
+        case "keyboard interrupt":
+            raise KeyboardInterrupt
+        case "generator exit":
+            raise GeneratorExit
+        case "recursion":
+            does(ticket, "recursion")
+        case "memory":
+            raise MemoryError
+        case "mute":
+            raise Mute
+        case "long text":
+            raise ValueError("x" * 10_000_000)
+        case "unencodable":
+            raise ValueError("\ud800 \0")
+        case "child":
+            child = subprocess.Popen(["sleep", "600"])
+            (FOLDER / "child").write_text(str(child.pid))
+            os._exit(0)
+        case "handlers":
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        case "descriptors":
+            os.closerange(3, 256)
+            open(FOLDER / "taken", "w")  # noqa: SIM115 - takes a descriptor that was the pipe's
+        case "swallow":
+            while True:
+                try:
+                    time.sleep(60)
+                except BaseException:  # noqa: S112, BLE001
+                    continue
+        case "spin":
+            while True:
+                pow(3, 200_000)
+        case "wait":
+            mark(f"started {ticket.id} {ticket.attempt}")
+            gate("gate")
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@target("Crash.work", max_attempts=3, timeout_seconds=60)
+def work(ticket: Any, *, what: str = "", before: str = "") -> str:
+    """`before` the effect, or after it, does `what`."""
+    if before:
+        does(ticket, before)
+    effect(ticket)
+    if what:
+        does(ticket, what)
+    return f"attempt {ticket.attempt}"
+
+
+@target("Crash.short", max_attempts=2, timeout_seconds=1)
+def short(ticket: Any, *, what: str) -> None:
+    """The same with a second to do it in."""
+    effect(ticket)
+    mark(f"started {ticket.id} {ticket.attempt}")
+    does(ticket, what)
+
+
+@target("Crash.talk", max_attempts=1, timeout_seconds=60)
+def talk(ticket: Any, *, lines: int = 3, what: str = "") -> None:
+    """Logs and reports progress, then does `what`."""
+    for n in range(lines):
+        ticket.log(f"line {n}", "warning")
+        ticket.progress(n + 1, lines, "talking")
+    does(ticket, what)

@@ -1,0 +1,153 @@
+"""The drain: claim and run due tickets of one queue until there are none or the budget is used.
+
+Runs in the horse. It carries a queue's name and no ticket; one too many finds nothing and ends. Pauses are
+read at its start and every second. It never touches Redis: what is to be rung for goes down the pipe.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from counterfoil import lanes, settle
+from counterfoil.clock import MOMENT
+from counterfoil.lease import Claimed, DrainLease, claim, has_due, ride
+from counterfoil.running import Runner
+from counterfoil.settings import Settings
+from counterfoil.transactions import HostTransactions
+
+from .horse import Wish
+from .pipe import Mouth
+from .witness import PageWitness
+
+log = logging.getLogger("counterfoil.worker")
+
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Budget:
+    """What a drain may use before it hands over: seconds, and tickets."""
+
+    until: float
+    tickets: int
+
+    @property
+    def used(self) -> bool:
+        return self.tickets <= 0 or time.monotonic() >= self.until
+
+
+class Drain:
+    """One drain of one queue, on the worker's own connection for claims and the host's session for work."""
+
+    def __init__(
+        self,
+        lease: DrainLease,
+        runner: Runner,
+        transactions: HostTransactions,
+        witness: PageWitness,
+        mouth: Mouth,
+        wish: Wish,
+        settings: Settings,
+    ) -> None:
+        self.lease = lease
+        self.runner = runner
+        self.transactions = transactions
+        self.witness = witness
+        self.mouth = mouth
+        self.wish = wish
+        self.budget = Budget(time.monotonic() + settings.drain_budget_seconds, settings.drain_budget_tickets)
+        self.ran = 0
+        self.paused = False
+        self._told = False
+        self.paused_view_models: frozenset[str] = frozenset()
+        self._looked_at = float("-inf")
+
+    def run(self) -> None:
+        """Drain. Raises what the database raises when it is away; the parent then accounts for the rest."""
+        with self.transactions.engine.connect() as connection:
+            following: Claimed | None = None
+            repaired = False
+            while True:
+                if following is None:
+                    self._look(connection)
+                    if self._is_over():
+                        break
+                    following = claim(connection, self.lease)
+                    if following is None:
+                        # Lanes may wait with nobody running in them: look once, then be gone.
+                        if repaired or not self._repair(connection):
+                            break
+                        repaired = True
+                        continue
+                following = self._run_one(connection, following)
+        self.mouth.say({"ran": self.ran})
+        self.mouth.flush()
+
+    def _run_one(self, connection: Connection, claimed: Claimed) -> Claimed | None:
+        self.witness.stage(claimed, "claimed", 0)
+        self._look(connection)
+        if self.wish.stop or self.paused or claimed.view_model in self.paused_view_models:
+            self._give_back(claimed)
+            outcome_next = None
+        else:
+            self._ring_further(connection)
+            outcome_next = self.runner.run(claimed, self._ride).next
+            self.budget.tickets -= 1
+            self.ran += 1
+        if outcome_next is None:
+            self.witness.idle()
+        self.wish.install()  # the work may have changed handlers
+        self.mouth.flush()
+        return outcome_next
+
+    def _ride(self, connection: Connection) -> Claimed | None:
+        due_for_a_look = time.monotonic() - self._looked_at >= LOOK_SECONDS
+        if self.wish.stop or self.budget.used or due_for_a_look:
+            return None
+        return ride(connection, self.lease)
+
+    def _is_over(self) -> bool:
+        if self.paused:
+            return True
+        if self.wish.stop or self.budget.used:
+            self.mouth.say({"left_over": True})
+            return True
+        return False
+
+    def _look(self, connection: Connection) -> None:
+        """Every second: what is paused."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        moment = MOMENT[connection.dialect.name]
+        still = f"paused AND (paused_until IS NULL OR paused_until > {moment})"
+        binds = {"queue": self.lease.queue}
+        self.paused = bool(
+            connection.execute(
+                text(f"SELECT 1 FROM counterfoil_queues WHERE name = :queue AND {still}"), binds
+            ).first()
+        )
+        names = connection.execute(text(f"SELECT name FROM counterfoil_view_models WHERE {still}")).scalars()
+        self.paused_view_models = frozenset(names)
+        connection.rollback()
+
+    def _ring_further(self, connection: Connection) -> None:
+        """It got a ticket: if more is due, another drain would find work; that one rings the next."""
+        if not self._told:
+            self._told = True
+            if has_due(connection, self.lease.queue):
+                self.mouth.say({"ring": True})
+            connection.rollback()
+
+    def _repair(self, connection: Connection) -> bool:
+        given, _ = lanes.repair(connection)
+        connection.commit()
+        return given > 0
+
+    def _give_back(self, claimed: Claimed) -> None:
+        aside = "paused" if claimed.view_model in self.paused_view_models else None
+        with self.transactions.own() as own:
+            settle.give_back(own, claimed.id, claimed.fence, aside=aside)

@@ -1,0 +1,194 @@
+"""`counterfoil worker`: one worker process, from its start to its exit code."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
+
+from counterfoil import catalogue, policy
+from counterfoil.database import make_engine
+from counterfoil.host import Counterfoil, load_host
+from counterfoil.lease import DrainLease, due_queues
+from counterfoil.running import Runner
+from counterfoil.schema import SchemaOutOfDate, check
+from counterfoil.settings import Settings, SettingsError
+from counterfoil.tables import Process
+from counterfoil.transactions import HostTransactions
+
+from .clerk import Clerk, clerk_engine
+from .drain import Drain
+from .errands import Errands
+from .horse import Wish
+from .job import QUEUE_NAME
+from .page import Page
+from .parent import Parent
+from .pipe import Mouth
+from .presence import Presence
+from .queue_bell import QueueBell, short_patience
+from .stop import Stop
+from .witness import PageWitness
+from .worker import DrainWorker
+
+log = logging.getLogger("counterfoil.worker")
+
+STOPPED = 0
+BROKE_OFF = 1
+CANNOT_START = 2
+
+
+def run_worker(settings: Settings, queues: Sequence[str] = (), burst: bool = False) -> int:
+    """Run a worker in the foreground until TERM; the exit code: 0 stopped, 1 broke off, 2 cannot start.
+
+    Without queues it serves all that the application's view models name. With `burst` it ends when nothing
+    is due in them; that needs no Redis.
+    """
+    stop = Stop()
+    stop.install()
+    name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    try:
+        check(settings.database_url)
+        host = load_host(settings.app)
+        host.registry.freeze()
+        policy.adopt(settings)
+        served = _served(queues, host)
+        redis_url = settings.redis_url or (None if burst else _no_redis())
+        clerk = Clerk(clerk_engine(settings.database_url))
+        presence = _appear(name, served, clerk, stop, host, settings)
+    except (SettingsError, SchemaOutOfDate) as refusal:
+        log.error("%s", refusal)
+        return CANNOT_START
+    log.info("worker %s: queues %s", name, ", ".join(served))
+    try:
+        return _work(name, served, settings, host, clerk, presence, stop, redis_url, burst)
+    finally:
+        with suppress(Exception):
+            clerk.wait(presence.disappear)
+        clerk.close()
+
+
+def _work(
+    name: str,
+    queues: list[str],
+    settings: Settings,
+    host: Counterfoil,
+    clerk: Clerk,
+    presence: Presence,
+    stop: Stop,
+    redis_url: str | None,
+    burst: bool,
+) -> int:
+    redis_errands = Errands("redis")
+    bell = QueueBell(short_patience(redis_url)) if redis_url else None
+    connection = _connection(redis_url) if redis_url else None
+    parent = Parent(
+        name,
+        settings,
+        _body(name, settings, host),
+        clerk=clerk,
+        redis_errands=redis_errands,
+        bell=bell,
+        stop=stop,
+    )
+    parent.tick = presence.tick
+    try:
+        if burst or connection is None:
+            _burst(queues, clerk, parent, stop)
+            return STOPPED
+        worker = DrainWorker(
+            queues, name=name, connection=connection, attend=parent.drain, between=presence.tick, stop=stop
+        )
+        parent.pulse = worker.heartbeat
+        worker.run()
+        return STOPPED if stop.asked else BROKE_OFF
+    finally:
+        redis_errands.close()
+
+
+def _burst(queues: list[str], clerk: Clerk, parent: Parent, stop: Stop) -> None:
+    while not stop.asked:
+        due = [queue for queue in clerk.wait(due_queues) if queue in queues]
+        # What is due may be out of reach: paused, no slot, a lane that is busy elsewhere.
+        if sum(parent.drain(queue) for queue in due) == 0:
+            return
+
+
+def _body(name: str, settings: Settings, host: Counterfoil) -> Any:
+    engine = make_engine(settings.database_url)
+    sessions = host.sessions
+    assert sessions is not None
+
+    def body(lease: DrainLease, page: Page, mouth: Mouth, wish: Wish) -> None:
+        transactions = HostTransactions(engine, host.session_scope, sessions.current)
+        witness = PageWitness(page, mouth)
+        runner = Runner(transactions, host.registry, witness, worker=name, app_version=settings.app_version)
+        Drain(lease, runner, transactions, witness, mouth, wish, settings).run()
+
+    return body
+
+
+def _served(queues: Sequence[str], host: Counterfoil) -> list[str]:
+    named = {declaration.queue for declaration in host.registry.view_models.values()}
+    served = list(dict.fromkeys(queues or sorted(named) or ["default"]))
+    for queue in served:
+        if not QUEUE_NAME.fullmatch(queue):
+            raise SettingsError(f"--queue {queue!r}: a queue's name is letters, digits and _.:/@+- only")
+    return served
+
+
+def _no_redis() -> str:
+    raise SettingsError("REDIS_URL is not set: a worker is told by Redis what is due; name one")
+
+
+def _connection(redis_url: str) -> Redis:
+    return Redis.from_url(redis_url, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0))
+
+
+def _appear(
+    name: str, queues: list[str], clerk: Clerk, stop: Stop, host: Counterfoil, settings: Settings
+) -> Presence:
+    presence = Presence(
+        name,
+        queues,
+        clerk=clerk,
+        stop=stop,
+        renew_seconds=settings.renew_seconds,
+        app_version=settings.app_version,
+        also=lambda connection, seconds: catalogue.keep_known(
+            connection, host.registry.view_models, max(seconds, catalogue.KNOWN_SECONDS)
+        ),
+    )
+    clerk.wait(presence.appear)
+    if not _sees(host.engine, name):
+        clerk.wait(presence.disappear)
+        raise SettingsError(
+            f"the application {settings.app} keeps its tickets in {_masked(host.engine)}, but DATABASE_URL "
+            f"is {_masked(clerk.engine)}: name the application's database in DATABASE_URL"
+        )
+    clerk.wait(lambda connection: catalogue.write(connection, host.registry, settings.app_version))
+    clerk.wait(lambda connection: catalogue.name_queues(connection, queues))
+    return presence
+
+
+def _sees(engine: Engine, name: str) -> bool:
+    """Whether the row that was just written to DATABASE_URL shows in the application's database."""
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(select(Process.pid).where(Process.name == name)).scalar()
+    except DBAPIError:
+        return False
+    finally:
+        engine.dispose()  # what is open now would be inherited by every horse
+    return found == os.getpid()
+
+
+def _masked(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=True)
