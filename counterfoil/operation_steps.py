@@ -1,0 +1,64 @@
+"""A chunk of a started operation: each ticket through the single act, what has moved skipped and counted."""
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from .acts import Actor, Refused, act
+from .clock import stamp
+from .tables import Operation, OperationItem
+
+CHUNK = 200
+SKIPPED = ("moved", "state", "gone", "locked")
+"""Why an act is not done that is nobody's fault: the ticket went its own way meanwhile."""
+
+
+def step(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
+    """Act on up to `chunk` open items, in the caller's transaction; False when there were none: it is done.
+
+    Index: counterfoil_operation_items_open. The caller holds the operation's row.
+    """
+    items = connection.execute(
+        select(OperationItem.ticket_id, OperationItem.moves)
+        .where(OperationItem.operation_id == operation.id, OperationItem.result.is_(None))
+        .order_by(OperationItem.ticket_id)
+        .limit(chunk)
+    ).all()
+    here = update(Operation).where(Operation.id == operation.id)
+    if not items:
+        connection.execute(here.values(state="done", ended_at=stamp()))
+        return False
+    results = [_one(connection, operation, item) for item in items]
+    connection.execute(
+        update(OperationItem.__table__)  # type: ignore[arg-type]
+        .where(OperationItem.operation_id == operation.id, OperationItem.ticket_id == bindparam("of"))
+        .values(result=bindparam("became"), reason=bindparam("why"), at=stamp()),
+        results,
+    )
+    count = {name: sum(r["became"] == name for r in results) for name in ("changed", "skipped", "failed")}
+    connection.execute(
+        here.values(
+            changed=Operation.changed + count["changed"],
+            skipped=Operation.skipped + count["skipped"],
+            failed=Operation.failed + count["failed"],
+        )
+    )
+    return True
+
+
+def _one(connection: Connection, operation: Any, item: Any) -> dict[str, Any]:
+    by = Actor(operation.started_by, via="scheduler")
+    try:
+        act(
+            connection,
+            operation.verb,
+            item.ticket_id,
+            by,
+            reason=operation.reason,
+            expected_moves=item.moves,
+            operation_id=operation.id,
+        )
+    except Refused as refused:
+        became = "skipped" if refused.code in SKIPPED else "failed"
+        return {"of": item.ticket_id, "became": became, "why": refused.reason}
+    return {"of": item.ticket_id, "became": "changed", "why": None}
