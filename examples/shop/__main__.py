@@ -16,12 +16,18 @@ def main() -> None:
 @click.option("--port", default=8021, show_default=True)
 def serve(port: int) -> None:
     """Serve the shop on this machine until TERM or Ctrl-C."""
-    from werkzeug.serving import make_server
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        """Writes no line for a request; errors still are."""
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Not written."""
 
     os.environ.setdefault("SHOP_URL", f"http://127.0.0.1:{port}")
     from .app import create_app
 
-    server = make_server("127.0.0.1", port, create_app(), threaded=True)
+    server = make_server("127.0.0.1", port, create_app(), threaded=True, request_handler=Quiet)
 
     def stop(*_: object) -> None:
         # shutdown() waits for serve_forever, which runs in the thread that the signal interrupts.

@@ -1,0 +1,78 @@
+"""The shop on a database of the test's own, and its service as a process of its own."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from examples.shop.app import create_app
+from examples.shop.client import ServiceAway, call
+from examples.shop.db import db
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def shop(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The shop, with its tables, on SQLite and on PostgreSQL."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SHOP_PRINT_SECONDS", "0")
+    app = create_app()
+    yield app
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def browser(shop: Flask) -> FlaskClient:
+    """Presses the shop's buttons."""
+    return shop.test_client()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The fulfilment service, running; the shop knows where. Gives the address that takes its weather."""
+    port = two_free_ports()
+    command = [sys.executable, "-m", "examples.shop", "service", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SHOP_SERVICE_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("SHOP_SERVICE_TIMEOUT_SECONDS", "2")
+    control = f"http://127.0.0.1:{port + 1}/weather"
+    end = time.monotonic() + 20
+    while True:
+        try:
+            call(control)
+            break
+        except ServiceAway:
+            assert time.monotonic() < end, "the service does not start"
+            time.sleep(0.05)
+    yield control
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+
+
+def two_free_ports() -> int:
+    """A port that is free, and so is the next one."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def rows(database: Flask, query: str) -> list[tuple[object, ...]]:
+    """What another connection sees: what is committed."""
+    with database.app_context(), db.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]

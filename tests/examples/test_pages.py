@@ -1,0 +1,100 @@
+"""The shop's pages: each button is one commit, with its ticket or without both."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.examples.conftest import rows
+
+TICKETS = "SELECT view_model, state, root_id, root_label, opened_by FROM counterfoil_tickets ORDER BY id"
+
+
+@pytest.mark.parametrize("path", ["/", "/since", "/mails", "/status.json"])
+def test_pages_of_an_empty_shop_are_there(browser: FlaskClient, path: str) -> None:
+    assert browser.get(path).status_code == 200
+
+
+def test_the_weather_page_says_that_the_service_is_gone(
+    browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_SERVICE_URL", "http://127.0.0.1:9")
+    assert "It does not run" in browser.get("/weather").text
+
+
+def test_a_customer_is_committed_with_the_ticket_for_the_number(browser: FlaskClient, shop: Flask) -> None:
+    at = browser.post("/customers", data={"name": "Ada Lovelace Ltd", "way": "view-model"}).location
+    assert at == "/customers/1"
+    assert "not yet" in browser.get(at).text
+    browser.set_cookie("user", "Jonas")
+    browser.post("/customers", data={"name": "Babbage & Sons", "way": "method"})
+    browser.post("/customers", data={"name": "Curie Metals", "way": "sql"})
+    assert rows(shop, TICKETS) == [
+        ("TheCustomerNumberAssigner", "pending", "Customer!1", "Ada Lovelace Ltd", "Mia"),
+        ("Customer.assign_number", "pending", "Customer!2", "Babbage & Sons", "Jonas"),
+        ("Customer.assign_number", "pending", "Customer!3", None, None),
+    ]
+
+
+def test_a_declined_card_leaves_neither_order_nor_ticket(browser: FlaskClient, shop: Flask) -> None:
+    browser.post("/customers", data={"name": "Ada Lovelace Ltd"})
+    before = rows(shop, TICKETS)
+    answer = browser.post("/orders/declined")
+    assert answer.status_code == 402
+    assert "then the bank said no" in answer.text
+    assert rows(shop, "SELECT id FROM orders") == []
+    assert rows(shop, TICKETS) == before
+
+
+def test_a_reserved_order_is_held_and_paying_releases_it_once(browser: FlaskClient, shop: Flask) -> None:
+    browser.post("/customers", data={"name": "Ada Lovelace Ltd"})
+    at = browser.post("/orders", data={"pay": "later", "article": "Abacus"}).location
+    assert "Pay now" in browser.get(at).text
+    state = "SELECT state, expires_at IS NULL FROM counterfoil_tickets WHERE view_model LIKE 'OrderClient%'"
+    assert rows(shop, state) == [("held", False)]
+    assert browser.post(f"{at}/pay").status_code == 303
+    assert rows(shop, state) == [("pending", True)]
+    assert "Pay now" not in browser.get(at).text
+    assert browser.post(f"{at}/pay").status_code == 409
+    assert rows(shop, "SELECT status FROM orders") == [("placed",)]
+
+
+def test_a_form_stores_a_and_d_at_once_and_its_page_polls_for_the_rest(
+    browser: FlaskClient, shop: Flask
+) -> None:
+    at = browser.post("/forms", data={"name": "Grace", "language": "fr", "email": "g@x.example"}).location
+    assert rows(shop, "SELECT name, language, credit_limit, card_number, ready FROM forms") == [
+        ("Grace", "fr", None, None, False)
+    ]
+    assert f'data-refresh="{at}/fields"' in browser.get(at).text
+    assert "data-ready" not in browser.get(f"{at}/fields").text
+
+
+def test_an_offer_has_a_start_and_an_end(browser: FlaskClient, shop: Flask) -> None:
+    browser.post("/offers", data={"hours": "6"})
+    assert rows(
+        shop,
+        "SELECT execute_earliest > opened_at, expires_at > execute_earliest FROM counterfoil_tickets "
+        "WHERE view_model = 'Offer.send'",
+    ) == [(True, True)]
+
+
+def test_no_other_site_may_press_a_button(browser: FlaskClient) -> None:
+    assert browser.post("/poison", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert browser.post("/poison", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def start_the_shop(_: int) -> int:
+    from examples.shop.app import create_app
+
+    return len(create_app().url_map._rules)
+
+
+def test_many_processes_may_make_the_tables_at_the_same_moment(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    with ProcessPoolExecutor(6, get_context("spawn")) as pool:
+        assert len(set(pool.map(start_the_shop, range(12)))) == 1
