@@ -28,6 +28,9 @@ def _http(error: HTTPException) -> Response:
         return error.response
     if isinstance(error, CSRFError):
         denied("the form's token is missing or not this session's")
+    if isinstance(error, SecurityError):
+        # No address of ours may be written for a host that is not ours: plain text.
+        return Response("\n\n".join(_words(error, code)) + "\n", code, mimetype="text/plain")
     answer = _page(code, *_words(error, code))
     # Allow, Retry-After and the like; the type and length are our page's.
     for name, value in error.get_headers():

@@ -2,9 +2,9 @@
 
 Counts live in Redis, and in the process besides: a dead Redis must neither lock people out nor let a page
 fail, and then each process counts for itself. An address is refused after 20 bad ones in a quarter of an
-hour. An account is refused after 100 in an hour, but not to an address from which it was used before: else anybody
-could lock a person out. Tested before a password is checked, counted after: as many more as there are threads
-may slip through at once.
+hour. An account is refused after 100 in an hour, but not to an address from which it was used before: else
+anybody could lock a person out. Tested before a password is checked, counted after: as many more as there are
+threads may slip through at once.
 """
 
 import logging

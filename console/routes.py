@@ -7,28 +7,31 @@ To add a page:
    own that the page includes.
 2. Add its line to TABLE: path, endpoint (for `url_for`), view, role, methods. A role is the least that may:
    `viewer`, `operator`, `admin`; `public` asks for no session. One line per role: a page that viewers read
-   and operators change has two lines with two endpoints. An endpoint `tickets` or `tickets.show` is underlined in
-   the navigation under `tickets`; `layout.py` lists the navigation and shows what exists.
+   and operators change has two lines with two endpoints. An endpoint `tickets` or `tickets.show` is
+   underlined in the navigation under `tickets`; `layout.py` lists the navigation and shows what exists.
 
 In a view:
 
-- `g.user` is the person (sessions.SignedIn): `g.user.name`, `g.user.may("operator")`, and `g.user.actor`, the
-  `Actor(name, via="console")` that acts want. Templates have `g.user` too. It is None only on public routes.
+- `g.user` is the person (sessions.SignedIn): `g.user.name`, `g.user.may("operator")`, and `g.user.actor`,
+  the `Actor(name, via="console")` that acts want. Templates have `g.user` too. It is None only on public
+  routes.
 - The database is `from ..database import db`: `db.session`, `db.session.connection()` for the core's acts;
   commit yourself. A GET never writes. Strings: `from ..strings import gettext`.
-- Answer with `from ..answers import page, toast, go, moved_on, gone, unfit`:
-  `page("tickets/index.html", fragment="tickets/rows.html", **context)` renders the fragment when htmx asks;
-  `toast(gettext("Ticket 7 runs again."), undo="/trail/9/undo")` then `go(url)` answers a POST (303, works
-  with and without JavaScript); `moved_on(template, str(refused), **context)` is the 409 with the fresh fragment,
-  `gone(...)` the 410, `unfit(...)` the 422 with the form. Never redirect to what a client sent but by `go`.
+- Answer with `from ..answers import page, toast, go, moved_on, gone, unfit`: `page("tickets/index.html",
+  fragment="tickets/rows.html", **context)` renders the fragment when htmx asks; `toast(gettext("Ticket 7
+  runs again."), undo="/trail/9/undo")` then `go(url)` answers a POST (303, works with and without
+  JavaScript); `moved_on(template, str(refused), **context)` is the 409 with the fresh fragment, `gone(...)`
+  the 410, `unfit(...)` the 422 with the form. Never redirect to what a client sent but by `go`.
 - `from ..htmx import htmx`: true for htmx; `.target` and `.trigger` are element ids.
+- Streams: `from ..stopping import STOP`, set when the process is told to stop: wait on it, end within a
+  second; `serve.STREAMS_MOST` is how many a process carries.
 - Cache-Control is `no-store` unless the view sets its own (fragments with an ETag: `private, no-cache`).
 
 In a template:
 
 - `{% extends "base.html" %}` with blocks `title`, `content`; strings in `{{ _("...") }}` or `{% trans %}`.
-- `{% from "layout/icon.html" import icon %}`, `{% from "layout/when.html" import when %}`,
-  `{% from "layout/state.html" import state_chip %}`; `static("name")` for addresses of static files.
+- `{% from "layout/icon.html" import icon %}`, `{% from "layout/when.html" import when %}`, `{% from
+  "layout/state.html" import state_chip %}`; `static("name")` for addresses of static files.
 - Forms carry `{% include "layout/csrf.html" %}`; htmx sends the token by itself.
 - No inline style, script or handler; everything from a ticket is plain, escaped text.
 """
