@@ -1,7 +1,7 @@
 """Pausing and resuming a queue: who, why, until when stand on the queue and in the trail.
 
-A paused queue gives no lease and no claim; drains read it at their start and every second, and what is running
-ends as it would. A pause whose `paused_until` is past counts as none: nobody has to lift it.
+A paused queue gives no lease and no claim; drains read it at their start and every second, and what is
+running ends as it would. A pause whose `paused_until` is past counts as none: nobody has to lift it.
 """
 
 from datetime import UTC, datetime
@@ -20,9 +20,9 @@ _TOLD = ("paused", "paused_by", "paused_until", "paused_reason")
 
 
 def pause(connection: Connection, name: str, by: Actor, reason: str, until: datetime | None = None) -> None:
-    """Let nothing of the queue start, until `resume` or the time `until` (aware). In the caller's transaction.
+    """Let nothing of the queue start, until `resume` or the time `until` (aware).
 
-    A further pause replaces reason and time. Raises Refused: no such queue, no reason, a time that is past.
+    In the caller's transaction. A further pause replaces reason and time. Raises Refused: no such queue, no reason, a time that is past.
     """
     if not reason.strip():
         raise Refused("a pause needs a reason: it stands on every ticket that waits for it", "argument")
