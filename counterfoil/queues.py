@@ -22,7 +22,8 @@ _TOLD = ("paused", "paused_by", "paused_until", "paused_reason")
 def pause(connection: Connection, name: str, by: Actor, reason: str, until: datetime | None = None) -> None:
     """Let nothing of the queue start, until `resume` or the time `until` (aware).
 
-    In the caller's transaction. A further pause replaces reason and time. Raises Refused: no such queue, no reason, a time that is past.
+    In the caller's transaction. A further pause replaces reason and time. Raises Refused: no such queue, no
+    reason, a time that is past.
     """
     if not reason.strip():
         raise Refused("a pause needs a reason: it stands on every ticket that waits for it", "argument")
