@@ -15,7 +15,7 @@ SHOP = "examples.shop"
 
 @dataclass(frozen=True)
 class Options:
-    """What the command was told. `workers` None: one on SQLite, two otherwise."""
+    """What the command was told. `workers` None: one on SQLite, two otherwise and with the shop."""
 
     data: Path
     port: int = 8020
@@ -36,7 +36,7 @@ def counterfoil(*arguments: str) -> list[str]:
 
 def plans(port: int, workers: int, demo: bool, redis: EmbeddedRedis | None) -> list[Plan]:
     """Everything to run, Redis first and stopped last."""
-    first = [Plan("redis", redis.command(), ready=redis.answers, last=True)] if redis else []
+    first = [Plan("redis", redis.command(), ready=redis.answers, last=True, quiet=True)] if redis else []
     after: tuple[str, ...] = ("redis",) if redis else ()
     address = f"{HOST}:{port}"
     own = [
