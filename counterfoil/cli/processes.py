@@ -23,7 +23,11 @@ json_logs = click.option("--json-logs", is_flag=True, help="Log one JSON object 
     show_default="COUNTERFOIL_DATA, else ./var",
     help="The folder for database, socket and secret.",
 )
-@click.option("--workers", type=click.IntRange(0, 64), help="How many; default: 1 on SQLite, 2 with --demo or on PostgreSQL.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 64),
+    help="How many; default: 1 on SQLite, 2 on PostgreSQL and with --demo.",
+)
 @click.option("--demo/--no-demo", default=False, help="With the example shop, its services and traffic.")
 @json_logs
 def up(port: int, data: Path, workers: int | None, demo: bool, json_logs: bool) -> None:
