@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
@@ -85,6 +86,9 @@ def _enqueue(redis: Redis, queue: str, pipeline: Any) -> None:
     target.enqueue_job(job, pipeline=pipeline)
 
 
+_Wish = tuple[Mapping[str, float], threading.Event]
+
+
 class Bell:
     """Rings a Redis from within the caller's process, after its commits; the `Ringer` of a host."""
 
@@ -96,9 +100,15 @@ class Bell:
     def _reset(self) -> None:
         # A thread does not survive a fork, and a connection must not be shared across one.
         self._lock = threading.Lock()
-        self._wishes: SimpleQueue[tuple[Mapping[str, float], threading.Event]] = SimpleQueue()
+        self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._quiet_until = 0.0
+
+    def get_ready(self) -> None:
+        """Start the thread and connect, ahead of the commit that will ring. Never waits, never raises."""
+        if self._thread is None and time.monotonic() >= self._quiet_until:
+            with suppress(Exception):
+                self._start()
 
     def ring(self, due: Mapping[str, float]) -> None:
         """Ring, and wait until it is done, at most WAIT_SECONDS. Never raises."""
@@ -127,13 +137,19 @@ class Bell:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
+        with suppress(Exception), redis.pipeline() as unsent:
+            redis.ping()
+            _enqueue(redis, "", unsent)  # the first time through RQ's code takes milliseconds
         while True:
             due, done = self._wishes.get()
+            began = time.monotonic()
             try:
                 try:
                     ring(redis, due)
                 except RedisConnectionError:
                     ring(redis, due)  # the connection was an old one
+                if time.monotonic() - began < WAIT_SECONDS:
+                    self._quiet_until = 0.0  # it was this process that was slow, not Redis
             except Exception as error:
                 self._be_quiet(str(error) or type(error).__name__)
             finally:

@@ -24,6 +24,9 @@ class Ringer(Protocol):
     def ring(self, due: Mapping[str, float]) -> None:
         """`due`: queue -> seconds until the first of its new tickets is due (0: now)."""
 
+    def get_ready(self) -> None:
+        """A commit that will ring is under way."""
+
 
 class _Notes:
     """What one connection's transaction has made due, queue -> seconds."""
@@ -58,7 +61,9 @@ def note(connection: Connection, queue: str, seconds: float = 0.0) -> None:
     if ringer is None or seconds > SOON_SECONDS:
         return
     notes: _Notes = connection.info.setdefault(NOTES, _Notes(ringer))
-    notes.ringer = ringer
+    if notes.ringer is not ringer or not notes.due:
+        notes.ringer = ringer
+        ringer.get_ready()
     notes.due[queue] = min(seconds, notes.due.get(queue, seconds))
 
 
