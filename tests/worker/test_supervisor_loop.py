@@ -193,3 +193,20 @@ def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     supervisor.kill()
     supervisor.wait()
     until(lambda: not alive(int(pids.read_text())))
+
+
+def test_a_quiet_child_is_heard_only_when_it_dies(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def when(loop: Loop) -> None:
+        until(lambda: loop.children["redis"].restarts.recent(time.monotonic()) == 1)
+        stop()
+
+    plans = [
+        Plan("redis", sh("echo the port is taken; exit 1"), quiet=True),
+        Plan("calm", sh(f"echo chatter; touch {mark}; sleep 1000"), quiet=True),
+    ]
+    code, told = run(plans, when=when)
+    assert code == 0
+    assert "redis       | the port is taken" in told
+    assert "chatter" not in told

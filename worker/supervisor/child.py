@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ CONFIGURATION = 2
 class Plan:
     """What to start. `ready` is asked until it says so; `after` names children that have to be ready first.
 
-    `once`: it may end with 0 and is then not started again. `last`: it is stopped after all others.
+    `once`: it may end with 0 and is then not started again. `last`: it is stopped after all others. `quiet`:
+    what it says is shown only when it dies.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Plan:
     ready: Callable[[], bool] | None = None
     once: bool = False
     last: bool = False
+    quiet: bool = False
 
 
 class Child:
@@ -42,6 +45,7 @@ class Child:
         self.start_at: float | None = 0.0  # monotonic seconds; None: not to be started
         self.descriptor: int | None = None  # of its output, until it closes that
         self.told_to_stop = False
+        self.unsaid: deque[str] = deque(maxlen=20)  # of a quiet one
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

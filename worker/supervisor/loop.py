@@ -123,8 +123,7 @@ class Loop:
         if not data:  # it closed its output, and may live on
             self._selector.unregister(descriptor)
             child.descriptor = None
-        for line in child.lines.feed(data):
-            self.output.line(child.name, line)
+        self._show(child, child.lines.feed(data))
 
     def _reap(self) -> None:
         for child in self.children.values():
@@ -134,8 +133,7 @@ class Loop:
                 pass
             if child.descriptor is not None:
                 self._selector.unregister(child.descriptor)
-            for line in child.lines.end():
-                self.output.line(child.name, line)
+            self._show(child, child.lines.end())
             code = child.reap()
             if self._kill_at is None and not (code == 0 and child.plan.once):
                 self._after_death(child, reason(code), code)
@@ -147,7 +145,17 @@ class Loop:
             self._read(child)
         return bool(readable)
 
+    def _show(self, child: Child, lines: list[str]) -> None:
+        if child.plan.quiet:
+            child.unsaid.extend(lines)
+            return
+        for line in lines:
+            self.output.line(child.name, line)
+
     def _after_death(self, child: Child, why: str, code: int | None = None) -> None:
+        for line in child.unsaid:
+            self.output.line(child.name, line)
+        child.unsaid.clear()
         now = time.monotonic()
         delay = child.restarts.after_death(now)
         if code == CONFIGURATION:

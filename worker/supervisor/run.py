@@ -13,6 +13,7 @@ from .output import Output
 from .ports import HOST, in_a_row
 from .refusals import CannotStart
 
+ONE_WORKERS_DRAIN_SECONDS = "3"
 GRACE_SECONDS = 25.0  # a worker's own grace of 20 s, and time to say so
 
 
@@ -56,6 +57,9 @@ def _run(options: Options, port: int, redis: EmbeddedRedis | None) -> int:
     # The shop's printer is slow on purpose: it would hold the only worker.
     usual = 1 if sqlite and not options.demo else 2
     workers = usual if options.workers is None else options.workers
+    if workers == 1:
+        # It serves all queues by turns: a slow queue's drain must not keep the others waiting for a minute.
+        os.environ.setdefault("COUNTERFOIL_DRAIN_BUDGET_SECONDS", ONE_WORKERS_DRAIN_SECONDS)
     started = plans(port, workers, options.demo, redis)
     output = Output([plan.name for plan in started], as_json=options.json_logs)
     if redis and redis.moved:

@@ -1,0 +1,60 @@
+"""`counterfoil queues`: what waits in them; pause and resume."""
+
+from datetime import datetime, timedelta
+
+import click
+from sqlalchemy import text
+
+from ..clock import MOMENT
+from ..pauses import pause_queue, resume_queue
+from .database import instant, me, moment, ring, transaction
+from .tables import table
+
+
+@click.group()
+def queues() -> None:
+    """Queues: list, pause, resume."""
+
+
+@queues.command("list")
+def list_() -> None:
+    """Each queue with what is due and runs in it."""
+    with transaction() as connection:
+        now = MOMENT[connection.dialect.name]
+        rows = connection.execute(
+            text(
+                f"SELECT q.name, q.pool_size, q.paused, q.paused_by, q.paused_reason, "
+                f"(SELECT count(*) FROM counterfoil_tickets t WHERE t.queue = q.name AND t.state = 'pending' "
+                f"AND t.due_at <= {now}) AS due, "
+                "(SELECT count(*) FROM counterfoil_tickets t WHERE t.queue = q.name "
+                "AND t.state = 'running') AS running FROM counterfoil_queues q ORDER BY q.name"
+            )
+        ).fetchall()
+    shown = table("queue", "due", "running", "pool", "paused")
+    for row in rows:
+        why = f"by {row.paused_by or '?'}" + (f": {row.paused_reason}" if row.paused_reason else "")
+        pool = "as needed" if row.pool_size is None else str(row.pool_size)
+        shown.add(row.name, str(row.due), str(row.running), pool, why if row.paused else "")
+    shown.show("no queue yet: one exists when a worker or a view model names it")
+
+
+@queues.command()
+@click.argument("name")
+@click.option("--reason", help="Why; it stands on every ticket that waits for it.")
+@click.option("--until", type=moment, metavar="TIME", help="Until then only; a time, or from now (2h).")
+def pause(name: str, reason: str | None, until: datetime | timedelta | None) -> None:
+    """Start nothing more of this queue; what runs is finished."""
+    with transaction() as connection:
+        pause_queue(connection, name, me(), reason, instant(until))
+    click.echo(f"the queue {name} is paused")
+
+
+@queues.command()
+@click.argument("name")
+@click.option("--reason", help="Why; for the trail.")
+def resume(name: str, reason: str | None) -> None:
+    """Go on."""
+    with transaction() as connection:
+        resume_queue(connection, name, me(), reason)
+    ring({name})
+    click.echo(f"the queue {name} goes on")
