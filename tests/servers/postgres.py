@@ -45,9 +45,10 @@ def find_binaries() -> Path:
 
 
 class PostgresServer:
-    """A cluster made by initdb; without fsync, for it never outlives the run."""
+    """A cluster made by initdb; without fsync, for it never outlives the run, unless it is to be measured."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, durable: bool = False) -> None:
+        self.settings = {n: v for n, v in SETTINGS.items() if not durable or v != "off"}
         self.folder = folder
         self.port = free_port()
         self.url = f"postgresql+psycopg://counterfoil@127.0.0.1:{self.port}/postgres"
@@ -71,7 +72,7 @@ class PostgresServer:
                 os.chown(path, *ids)
         self._initdb(binaries, as_owner)
         command = [str(binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
-        for name, value in {**SETTINGS, "unix_socket_directories": str(self.folder)}.items():
+        for name, value in {**self.settings, "unix_socket_directories": str(self.folder)}.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
