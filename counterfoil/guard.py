@@ -38,6 +38,11 @@ class Guard:
         return error
 
 
+def watching() -> Guard | None:
+    """The guard of the ticket that runs in this context; None when commit is nobody's business."""
+    return _armed.get()
+
+
 @contextmanager
 def armed(session: Session, bind: Engine) -> Iterator[Guard]:
     """Guard `session`, whose tickets live on `bind`, until the block ends."""

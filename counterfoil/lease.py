@@ -166,6 +166,20 @@ def claim(connection: Connection, drain: DrainLease) -> Claimed | None:
         connection.rollback()
 
 
+def claim_within(connection: Connection, drain: DrainLease) -> Claimed | None:
+    """Claim one due ticket in the caller's transaction, which is rolled back in the end: for tests inline.
+
+    One connection runs one ticket after the other, so that no lane can be busy.
+    """
+    probe = text(_candidate(connection.dialect.name, lock=False))
+    found = connection.execute(probe, {"queue": drain.queue}).scalar()
+    clause = _claim_statement(connection.dialect.name, "known")
+    row = None
+    if found is not None:
+        row = connection.execute(clause, {"id": found, "drain": drain.id}).fetchone()
+    return None if row is None else Claimed(*row)
+
+
 def _take(connection: Connection, drain: DrainLease, ticket_id: int) -> Claimed | None:
     clause = _claim_statement(connection.dialect.name, "known")
     row = connection.execute(clause, {"id": ticket_id, "drain": drain.id}).fetchone()
