@@ -42,8 +42,8 @@ from typing import Any
 
 from flask import Flask
 
-from .pages import first_entry, health, overview, profile, sign_in, users
-from .roles import ADMIN, PUBLIC, VIEWER
+from .pages import first_entry, health, overview, profile, queues, sign_in, trail, users, workers
+from .roles import ADMIN, OPERATOR, PUBLIC, VIEWER
 
 View = Callable[..., Any]
 
@@ -70,11 +70,17 @@ TABLE = (
     Route("/sign-out", "sign_out", sign_in.sign_out, PUBLIC, POST),
     Route("/first-entry/<token>", "first_entry", first_entry.first_entry, PUBLIC, BOTH),
     Route("/", "overview", overview.overview, VIEWER),
+    Route("/queues", "queues", queues.queues, VIEWER),
+    Route("/queues/<path:name>", "queues.one", queues.one, VIEWER),
+    Route("/queues/<path:name>/pause", "queues.pause", queues.pause, OPERATOR, POST),
+    Route("/queues/<path:name>/resume", "queues.resume", queues.resume, OPERATOR, POST),
+    Route("/workers", "workers", workers.workers, VIEWER),
+    Route("/trail", "trail", trail.trail, VIEWER),
     Route("/profile", "profile", profile.profile, VIEWER),
-    Route("/profile", "profile_change", profile.change, VIEWER, POST),
+    Route("/profile", "profile.change", profile.change, VIEWER, POST),
     Route("/settings/users", "users", users.users, ADMIN),
-    Route("/settings/users", "users_add", users.add, ADMIN, POST),
-    Route("/settings/users/<int:user_id>/<verb>", "users_change", users.change, ADMIN, POST),
+    Route("/settings/users", "users.add", users.add, ADMIN, POST),
+    Route("/settings/users/<int:user_id>/<verb>", "users.change", users.change, ADMIN, POST),
 )
 
 

@@ -1,17 +1,19 @@
-"""Times as people read them; exact ones are shown beside them by the template `layout/when.html`."""
+"""Times and numbers as people read them; exact times are shown by the template `layout/when.html`."""
 
 from datetime import UTC, datetime, timedelta
 
 from flask import Flask
-from flask_babel import format_datetime, format_timedelta
+from flask_babel import format_datetime, format_decimal, format_timedelta
 
 from .strings import gettext
 
 
 def install(app: Flask) -> None:
-    """The filters `relative`, `exact`, `iso` and `duration`."""
+    """The filters `relative`, `exact`, `iso`, `duration`, `number` and `told`."""
     app.jinja_env.globals["now"] = lambda: datetime.now(UTC)
-    app.jinja_env.filters.update(relative=relative, exact=exact, iso=iso, duration=duration)
+    app.jinja_env.filters.update(
+        relative=relative, exact=exact, iso=iso, duration=duration, number=number, told=told
+    )
 
 
 def relative(at: datetime, now: datetime | None = None) -> str:
@@ -33,7 +35,7 @@ def iso(at: datetime) -> str:
 
 
 def duration(milliseconds: float | None) -> str:
-    """`840 ms`, `12.3 s`, `4 min 20 s`, `3 h 5 min`; an em dash for None."""
+    """`840 ms`, `12.3 s`, `4 min 20 s`, `3 h 5 min`; a dash for None."""
     if milliseconds is None:
         return "-"
     seconds = milliseconds / 1000
@@ -46,3 +48,18 @@ def duration(milliseconds: float | None) -> str:
         return gettext("%(m)d min %(s)d s", m=minutes, s=seconds)
     hours, minutes = divmod(minutes, 60)
     return gettext("%(h)d h %(m)d min", h=hours, m=minutes)
+
+
+def number(n: int) -> str:
+    """`12,403`."""
+    return str(format_decimal(n))
+
+
+def told(value: object) -> str:
+    """A value of the trail's before and after, short."""
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    text = str(value)
+    return text if len(text) <= 120 else text[:119] + "\N{HORIZONTAL ELLIPSIS}"

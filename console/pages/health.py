@@ -3,8 +3,6 @@
 from typing import Any
 
 from flask import current_app, jsonify
-from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
@@ -13,6 +11,7 @@ from counterfoil.clock import moment
 from counterfoil.tables import Leader
 
 from ..database import db
+from ..redis_reach import redis_answers
 
 PATIENCE_SECONDS = 1.0
 
@@ -41,17 +40,8 @@ def _database() -> str:
 
 
 def _redis() -> str:
-    url = current_app.config["COUNTERFOIL"].redis_url
-    if url is None:
-        return "not configured"
-    try:
-        with Redis.from_url(
-            url, socket_connect_timeout=PATIENCE_SECONDS, socket_timeout=PATIENCE_SECONDS
-        ) as connection:
-            connection.ping()
-    except (RedisError, OSError):
-        return "away"
-    return "ok"
+    answers = redis_answers(current_app.config["COUNTERFOIL"].redis_url, PATIENCE_SECONDS)
+    return {True: "ok", False: "away", None: "not configured"}[answers]
 
 
 def _beat() -> str:

@@ -1,0 +1,100 @@
+"""Whether the house stands: the last snapshot, the scheduler, the workers, the queues."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from counterfoil.clock import moment
+from counterfoil.tables import Drain, Leader, Process, Queue, Sample
+
+
+@dataclass(frozen=True)
+class QueueNow:
+    """A queue and its figures by the last snapshot; `paused`: now, by the database's clock."""
+
+    row: Row[Any]
+    paused: bool
+    due: int
+    oldest_wait_ms: int
+    running: int
+    workers: int
+
+    @property
+    def is_behind(self) -> bool:
+        """Its oldest due ticket waits longer than the queue means to let one wait."""
+        return self.oldest_wait_ms > int(self.row.target_wait_seconds) * 1000
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything at one moment; `now` is the database's."""
+
+    now: datetime
+    sampled_at: datetime | None
+    counts: dict[str, int]
+    rates: dict[str, Any]
+    scheduler_until: datetime | None
+    workers: list[Row[Any]]
+    queues: list[QueueNow]
+
+    @property
+    def has_scheduler(self) -> bool:
+        """One acts."""
+        return self.scheduler_until is not None and self.scheduler_until > self.now
+
+
+def house(connection: Connection) -> House:
+    """Read it: five short statements, each by a primary key or on a small table."""
+    now: datetime = connection.execute(select(moment())).scalar_one()
+    sample = connection.execute(select(Sample.__table__).order_by(Sample.id.desc()).limit(1)).first()
+    until = connection.execute(select(Leader.until).order_by(Leader.until.desc()).limit(1)).scalar()
+    listening = select(Process.__table__).where(Process.sort == "worker", Process.seen_until > now)
+    workers = [*connection.execute(listening.order_by(Process.name).limit(500)).all()]
+    figures = sample.queues if sample else {}
+    rows = connection.execute(select(Queue.__table__).order_by(Queue.name).limit(500)).all()
+    return House(
+        now,
+        sample.at if sample else None,
+        sample.counts if sample else {},
+        sample.rates if sample else {},
+        until,
+        workers,
+        [_queue(row, figures.get(row.name, {}), workers, now) for row in rows],
+    )
+
+
+def processes(connection: Connection) -> list[Row[Any]]:
+    """Every process that has a row, gone ones too, schedulers first; `here`: its row has not run out."""
+    here = (Process.seen_until > moment()).label("here")
+    query = select(Process.__table__, here).order_by(Process.sort, Process.name).limit(500)
+    return [*connection.execute(query).all()]
+
+
+def drains(connection: Connection) -> dict[str, list[Row[Any]]]:
+    """Worker's name -> what it drains now."""
+    found: dict[str, list[Row[Any]]] = {}
+    query = (
+        select(Drain.__table__).where(Drain.until > moment()).order_by(Drain.queue, Drain.slot).limit(2000)
+    )
+    for row in connection.execute(query):
+        found.setdefault(row.worker or "", []).append(row)
+    return found
+
+
+def leader(connection: Connection) -> str | None:
+    """The scheduler that acts."""
+    holder = select(Leader.holder).where(Leader.until > moment()).limit(1)
+    return connection.execute(holder).scalar()
+
+
+def _queue(row: Row[Any], figures: dict[str, Any], workers: list[Row[Any]], now: datetime) -> QueueNow:
+    return QueueNow(
+        row,
+        bool(row.paused) and (row.paused_until is None or row.paused_until > now),
+        int(figures.get("due", 0)),
+        int(figures.get("oldest_wait_ms") or 0),
+        int(figures.get("running", 0)),
+        sum(1 for worker in workers if row.name in (worker.queues or ())),
+    )

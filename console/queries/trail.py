@@ -1,0 +1,93 @@
+"""The trail's pages: newest first, keyset by id both ways, filtered by listed fields."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from counterfoil.tables import TrailEntry
+
+PAGE = 50
+STRETCH = 20_000
+"""Entries looked through for one page: a filter that few fit must not read the whole trail."""
+
+
+@dataclass(frozen=True)
+class TrailFilter:
+    """What to look for; None means any. `actor`, `verb` and `subject` are exact."""
+
+    actor: str | None = None
+    verb: str | None = None
+    ticket: int | None = None
+    subject: str | None = None
+    refused: bool = False
+
+    def arguments(self) -> dict[str, str]:
+        """As it stands in the address."""
+        given = {"actor": self.actor, "verb": self.verb, "ticket": self.ticket, "subject": self.subject}
+        found = {name: str(value) for name, value in given.items() if value is not None}
+        return found | ({"refused": "1"} if self.refused else {})
+
+
+@dataclass(frozen=True)
+class TrailPage:
+    """Entries, newest first. `older`, `newer`: ids for the next page's address, None when there is none.
+
+    `looked_through`: the stretch ended before the page was full.
+    """
+
+    rows: list[Row[Any]]
+    older: int | None
+    newer: int | None
+    looked_through: bool
+
+
+def page(
+    connection: Connection, wanted: TrailFilter, before: int | None = None, after: int | None = None
+) -> TrailPage:
+    """A page that ends before the id `before`, or begins after the id `after`; else the newest."""
+    if after is not None:
+        return _newer(connection, wanted, after)
+    query = _filtered(wanted)
+    if before is not None:
+        query = query.where(TrailEntry.id < before)
+    floor = None if wanted.ticket is not None else _floor(connection, before)
+    if floor is not None:
+        query = query.where(TrailEntry.id >= floor)
+    rows = [*connection.execute(query.order_by(TrailEntry.id.desc()).limit(PAGE + 1)).all()]
+    full = len(rows) > PAGE
+    rows = rows[:PAGE]
+    older = rows[-1].id if full else floor
+    newer = rows[0].id if rows and before is not None else (before - 1 if before is not None else None)
+    return TrailPage(rows, older, newer, looked_through=not full and floor is not None)
+
+
+def _newer(connection: Connection, wanted: TrailFilter, after: int) -> TrailPage:
+    query = _filtered(wanted).where(TrailEntry.id > after).order_by(TrailEntry.id).limit(PAGE + 1)
+    rows = [*connection.execute(query).all()]
+    more = len(rows) > PAGE
+    rows = rows[:PAGE][::-1]
+    if not more:  # the newest page: filled up from below
+        return page(connection, wanted)
+    return TrailPage(rows, rows[-1].id, rows[0].id, looked_through=False)
+
+
+def _floor(connection: Connection, before: int | None) -> int | None:
+    """The id a stretch below; None when the trail ends earlier."""
+    query = select(TrailEntry.id).order_by(TrailEntry.id.desc()).offset(STRETCH).limit(1)
+    if before is not None:
+        query = query.where(TrailEntry.id < before)
+    return connection.execute(query).scalar()
+
+
+def _filtered(wanted: TrailFilter) -> Select[Any]:
+    query = select(TrailEntry.__table__)
+    for column, value in (
+        (TrailEntry.actor, wanted.actor),
+        (TrailEntry.verb, wanted.verb),
+        (TrailEntry.ticket_id, wanted.ticket),
+        (TrailEntry.subject, wanted.subject),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return query.where(TrailEntry.refused.is_not(None)) if wanted.refused else query
