@@ -54,8 +54,11 @@ def service(port: int) -> None:
 @main.command()
 @click.option("--url", default="http://127.0.0.1:8021", show_default=True, help="Of the shop.")
 @click.option("--seed", default=8020, show_default=True)
-def traffic(url: str, seed: int) -> None:
+@click.option("--visitors/--no-visitors", envvar="SHOP_VISITORS", default=True, help="None: a quiet shop.")
+def traffic(url: str, seed: int, visitors: bool) -> None:
     """Customers, orders and forms: some hundred at the start, then now and then one."""
+    if not visitors:
+        return
     from .traffic import Traffic
     from .visitor import Visitor
 

@@ -24,7 +24,7 @@ def call(url: str, data: dict[str, Any] | None = None, headers: dict[str, str] |
         with urlopen(request, timeout=settings().service_timeout_seconds) as answer:
             return json.load(answer)
     except HTTPError as error:
-        reason = error.read().decode(errors="replace").strip() or error.reason
+        reason = json.load(error)["reason"]
         if error.code == 422:
             raise OrderRejected(reason) from None
         raise ServiceAway(f"{error.code} {error.reason}: {reason}") from None

@@ -64,6 +64,7 @@ def _order(
     ticket = open_ticket(
         db.session,
         fulfill,
+        root=order,  # the console shows what it is about; the work reads its params
         customer_token=customer.token,
         order_number=order.number,
         opened_by=current_user(),

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from examples.shop.app import create_app
 from examples.shop.client import ServiceAway, call
@@ -76,3 +77,12 @@ def rows(database: Flask, query: str) -> list[tuple[object, ...]]:
     """What another connection sees: what is committed."""
     with database.app_context(), db.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
+
+
+@pytest.fixture
+def session(shop: Flask) -> Iterator[Session]:
+    """The shop's session, as its own tests use it: never committed, rolled back at the end."""
+    with shop.app_context():
+        yield db.session()
+        db.session.rollback()
+    assert rows(shop, "SELECT count(*) FROM counterfoil_tickets") == [(0,)], "a test has committed"
