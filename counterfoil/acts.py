@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from . import door
@@ -28,6 +28,11 @@ TOLD = (
     "acknowledged_by", "error", "error_kind", "fingerprint", "duration_ms", "trouble",
 )  # fmt: skip
 """The columns whose values before and after an act stand in the trail; enough to take it back."""
+
+
+_EVIDENCE = text(
+    "UPDATE counterfoil_tickets SET trouble = true WHERE id = :id AND NOT trouble AND state <> 'running'"
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def act(
             "token",
         ) from None
     except OperationalError as error:
-        if _is_lock(error):
+        if is_lock(error):
             raise Refused(
                 f"ticket {ticket_id} is just being finished or moved: try again", "locked"
             ) from None
@@ -114,7 +119,7 @@ def _done(
     operation_id: int | None,
     values: dict[str, Any],
 ) -> Acted:
-    before = _read(connection, ticket_id, lock=True)
+    before = read(connection, ticket_id, lock=True)
     if before is None:
         raise Refused(f"there is no ticket {ticket_id}: it was never opened here, or it was purged", "gone")
     if before["state"] not in MOVES[verb].leaves:
@@ -126,7 +131,9 @@ def _done(
     row = door.move(connection, verb, ticket_id, expected_moves=expected_moves, **values)
     if row is None:
         raise Refused(f"ticket {ticket_id} has moved on while you acted: look again", "moved")
-    after = _read(connection, ticket_id)
+    # Whatever a person did to a ticket makes its receipt evidence. A running one's row is not written.
+    connection.execute(_EVIDENCE, {"id": ticket_id})
+    after = read(connection, ticket_id)
     assert after is not None
     entry = {
         "actor": by.name,
@@ -137,15 +144,16 @@ def _done(
         "view_model": before["view_model"],
         "reason": reason,
         "operation_id": operation_id,
-        "before": _changes(before, after),
-        "after": _changes(after, before),
+        "before": changes(before, after),
+        "after": changes(after, before),
     }
     trail_id = connection.execute(insert(TrailEntry).values(entry)).inserted_primary_key
     assert trail_id is not None
     return Acted(ticket_id, verb, before["state"], after["state"], after["moves"], int(trail_id[0]))
 
 
-def _read(connection: Connection, ticket_id: int, lock: bool = False) -> dict[str, Any] | None:
+def read(connection: Connection, ticket_id: int, lock: bool = False) -> dict[str, Any] | None:
+    """What the trail tells of a ticket as it is now; `lock` holds its row until the transaction ends."""
     columns = [getattr(Ticket, name) for name in (*TOLD, "moves", "root_id", "view_model", "lane")]
     query = select(*columns).where(Ticket.id == ticket_id)
     if lock and connection.dialect.name == "postgresql":
@@ -154,8 +162,9 @@ def _read(connection: Connection, ticket_id: int, lock: bool = False) -> dict[st
     return None if row is None else dict(row)
 
 
-def _changes(these: dict[str, Any], those: dict[str, Any]) -> dict[str, Any]:
-    changed = {name: these[name] for name in TOLD if these[name] != those[name]}
+def changes(these: dict[str, Any], those: dict[str, Any]) -> dict[str, Any]:
+    """The told columns in which these differ from those, as JSON; `moves` always."""
+    changed = {name: these[name] for name in TOLD if these[name] != those[name]} | {"moves": these["moves"]}
     return {n: utc_text(v) if isinstance(v, datetime) else v for n, v in changed.items()}
 
 
@@ -166,7 +175,10 @@ def _why_not(verb: str, ticket_id: int, before: dict[str, Any]) -> str:
     )
 
 
-def _is_lock(error: DBAPIError) -> bool:
+def is_lock(error: BaseException) -> bool:
+    """Whether the error says that a lock was not to be had in time."""
+    if not isinstance(error, DBAPIError):
+        return False
     state = getattr(error.orig, "sqlstate", None)
     return state == "55P03" or "locked" in str(error.orig)
 
