@@ -70,7 +70,7 @@ environment() {
         "$python" -m venv --clear "$root/.venv" || die "could not make $root/.venv"
     fi
     say "installing Counterfoil's dependencies into .venv (only when pyproject.toml changed)"
-    (cd "$root" && .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    (cd "$root" && .venv/bin/python -m pip install -qq --disable-pip-version-check \
         -c constraints.txt -e ".[$extras]") >&2 ||
         die "the installation failed; the lines above say why. It is tried again by the next start."
     recipe >"$stamp"
