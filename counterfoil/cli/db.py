@@ -1,6 +1,22 @@
 """`counterfoil db`: the schema."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
+from sqlalchemy import Engine
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    from ..database import make_engine
+    from ..settings import read_settings
+
+    made = make_engine(read_settings().database_url)
+    try:
+        yield made
+    finally:
+        made.dispose()
 
 
 @click.group()
@@ -12,12 +28,10 @@ def db() -> None:
 def upgrade() -> None:
     """Bring DATABASE_URL to the schema that this version needs."""
     from .. import schema
-    from ..database import driver_url, make_engine
-    from ..settings import read_settings
 
-    url = driver_url(read_settings().database_url)
-    before = schema.check_not_newer(make_engine(url))
-    schema.upgrade(make_engine(url))
+    with _engine() as engine:
+        before = schema.check_not_newer(engine)
+        schema.upgrade(engine)
     after = schema.head()
     click.echo(
         f"the schema is at revision {after}" + ("" if before == after else f" (was: {before or 'none'})")
@@ -28,10 +42,9 @@ def upgrade() -> None:
 def check() -> None:
     """Say whether the schema is the one that this version needs; exit code 2 if not."""
     from .. import schema
-    from ..database import make_engine
-    from ..settings import read_settings
 
-    schema.check(make_engine(read_settings().database_url))
+    with _engine() as engine:
+        schema.check(engine)
     click.echo(f"the schema is at revision {schema.head()}, as this version needs it")
 
 

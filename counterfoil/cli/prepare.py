@@ -10,14 +10,16 @@ from .siblings import load
 @click.command(hidden=True)
 def prepare() -> None:
     """Migrate; print {"link": ...}: the first administrator's one-time link while there is no user."""
-    from ..database import driver_url, make_engine
+    from ..database import make_engine
     from ..schema import upgrade
     from ..settings import read_settings
 
     settings = read_settings()
-    upgrade(driver_url(settings.database_url))
+    engine = make_engine(settings.database_url)
+    upgrade(engine)
     people = load("console", "people")
-    with make_engine(settings.database_url).begin() as connection:
+    with engine.begin() as connection:
         token = people.first_admin_link(connection)
+    engine.dispose()
     link = f"{(settings.url or '').rstrip('/')}/first-entry/{token}" if token else None
     click.echo(json.dumps({"link": link}))

@@ -89,14 +89,15 @@ def scheduler(json_logs: bool) -> None:
 
 
 def _prepared(process: str, json: bool) -> Any:
-    """Settings read, logs configured, schema checked: what each process does first."""
+    """Settings read, schema checked, logs configured: what each process does first."""
+    from ..database import driver_url
     from ..schema import check
     from ..settings import read_settings
     from .logs import configure
 
     settings = read_settings()
+    check(driver_url(settings.database_url))
     configure(process, json)
-    check(settings.database_url)
     return settings
 
 

@@ -1,0 +1,168 @@
+"""`counterfoil up`: what keeps it from starting; and a whole life with real processes."""
+
+import os
+import signal
+import socket
+import sqlite3
+import stat
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.supervisor.embedded_redis import EmbeddedRedis
+from worker.supervisor.folder import DataFolder
+from worker.supervisor.ports import in_a_row
+from worker.supervisor.refusals import CannotStart, PortBusy
+
+from .installation import Installation, until
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path)
+    yield made
+    made.clean()
+
+
+def test_a_ticket_is_run_and_a_clean_stop_leaves_no_process_and_keeps_the_data(
+    installation: Installation,
+) -> None:
+    installation.up()
+    told = installation.told()
+    assert "first administrator, once: http://127.0.0.1:" in told
+    with urllib.request.urlopen(installation.address() + "/healthz") as answer:
+        assert answer.status == 200
+    assert stat.S_IMODE((installation.data / "secret").stat().st_mode) == 0o600
+    opened = installation.run("tickets", "open", "Greeter.greet", "--param", 'name="Ada"')
+    assert opened.returncode == 0, opened.stderr
+
+    def receipt() -> str:
+        with sqlite3.connect(installation.data / "counterfoil.sqlite3") as connection:
+            found = connection.execute("SELECT state, receipt FROM counterfoil_tickets").fetchone()
+        connection.close()
+        return str(found)
+
+    until(lambda: receipt() == "('done', '\"hello Ada\"')")
+    assert len(installation.processes()) >= 5
+    assert installation.stop() == 0
+    until(lambda: installation.processes() == [], 5)
+    assert "stopped" in installation.told().splitlines()[-1]
+    assert not (installation.data / "valkey.sock").exists()
+    assert receipt() == "('done', '\"hello Ada\"')"
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(installation: Installation) -> None:
+    installation.up()
+    assert installation.process
+    assert len(installation.processes()) >= 5
+    installation.process.send_signal(signal.SIGKILL)
+    installation.process.wait()
+    until(lambda: installation.processes() == [], 15)
+    installation.up()  # and the folder is free again
+    assert installation.stop() == 0
+
+
+def test_what_dies_is_started_again(installation: Installation) -> None:
+    installation.up()
+    until(lambda: "this scheduler leads" in installation.told())
+    scheduler = [
+        pid
+        for pid in installation.processes()
+        if b"\0scheduler\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(scheduler[0], signal.SIGKILL)
+    until(lambda: "scheduler was killed by SIGKILL; starting it again in 0.5 s" in installation.told())
+    until(lambda: installation.told().count("this scheduler leads") == 2)
+    assert installation.stop() == 0
+
+
+def refused(installation: Installation, *arguments: str, **environment: str) -> tuple[int, str]:
+    installation.environment |= environment
+    done = installation.run("up", *arguments)
+    assert "Traceback" not in done.stderr
+    assert installation.processes() == [] if installation.process else True
+    return done.returncode, done.stderr
+
+
+def test_a_busy_port_is_named_with_who_wants_it(installation: Installation) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, told = refused(installation, "--port", str(port), "--data", str(installation.data))
+    assert code == 3
+    assert f"port {port}, wanted for the console, is busy" in told
+    assert "--port" in told
+
+
+def test_the_shops_port_is_tried_too() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortBusy, match=f"port {port}, wanted for the shop, is busy"):
+            in_a_row(port - 1, {"console": 0, "shop": 1})
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 65_535])
+def test_what_is_no_port_is_said(port: int) -> None:
+    with pytest.raises(CannotStart, match="use 1 to 65534"):
+        in_a_row(port, {"console": 0, "shop": 1})
+
+
+def test_a_folder_that_another_instance_uses_is_named_with_its_process(tmp_path: Path) -> None:
+    first = DataFolder(tmp_path / "data")
+    with pytest.raises(CannotStart, match=rf"in use by another running instance \(process {os.getpid()}\)"):
+        DataFolder(tmp_path / "data")
+    first.release()
+    DataFolder(tmp_path / "data").release()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/counterfoil")):
+        with pytest.raises(CannotStart, match="--data DIR"):
+            DataFolder(place)
+
+
+def test_a_missing_application_is_said_before_anything_starts(installation: Installation) -> None:
+    del installation.environment["COUNTERFOIL_APP"]
+    code, told = refused(installation, "--data", str(installation.data))
+    assert code == 2
+    assert "COUNTERFOIL_APP is not set" in told
+
+
+def test_a_database_newer_than_the_code_is_said_before_anything_starts(installation: Installation) -> None:
+    assert installation.run("db", "upgrade").returncode != 0  # the folder is not there yet
+    installation.data.mkdir()
+    assert installation.run("db", "upgrade").returncode == 0
+    with sqlite3.connect(installation.data / "counterfoil.sqlite3") as connection:
+        connection.execute("UPDATE counterfoil_alembic_version SET version_num = '9999'")
+    connection.close()
+    code, told = refused(installation, "--port", "0", "--data", str(installation.data))
+    assert code == 2
+    assert "9999" in told
+    assert "newer" in told
+
+
+def test_nonsense_in_the_environment_is_said_before_anything_starts(installation: Installation) -> None:
+    code, told = refused(
+        installation, "--port", "0", "--data", str(installation.data), COUNTERFOIL_LEASE_SECONDS="5"
+    )
+    assert code == 2
+    assert "lease_seconds" in told
+
+
+def test_a_path_too_long_for_a_socket_is_gone_around(tmp_path: Path) -> None:
+    short, long = (
+        EmbeddedRedis("redis-server", tmp_path / "d"),
+        EmbeddedRedis("redis-server", tmp_path / ("d" * 150)),
+    )
+    assert short.socket == tmp_path / "d" / "valkey.sock" or short.moved
+    assert long.moved
+    assert len(bytes(long.socket)) < 100
+    assert long.socket.parent.is_dir()
+    long.remove()
+    assert not long.socket.parent.exists()
