@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, inspect
@@ -94,6 +95,7 @@ class Counterfoil:
         self.settings = settings or read_settings()
         self.redis_url = redis_url or self.settings.redis_url
         self.sessions: Sessions | None = None
+        self._engines: list[Engine] | None = None
         if isinstance(app, sessionmaker | scoped_session):
             self._use(PlainSessions(app))
         elif app is not None:
@@ -111,7 +113,7 @@ class Counterfoil:
         from .ext.flask import FlaskSessions
 
         self._use(FlaskSessions(app, db))
-        app.extensions[EXTENSION] = self
+        app.extensions[EXTENSION] = copy(self)  # a factory may make another app with the same extension
 
     def session_scope(self) -> AbstractContextManager[Session]:
         """The host's session for one unit of work (Flask: in an app context), removed at the block's end."""
@@ -124,12 +126,14 @@ class Counterfoil:
     @property
     def engine(self) -> Engine:
         """The engine that holds the tickets."""
-        return self._sessions.engines()[0]
+        return self.engines[0]
 
     @property
     def engines(self) -> list[Engine]:
         """Every engine of the host: a forked process disposes them all, without closing."""
-        return self._sessions.engines()
+        if self._engines is None:
+            self._engines = self._sessions.engines()
+        return self._engines
 
     @property
     def _sessions(self) -> Sessions:
@@ -138,8 +142,8 @@ class Counterfoil:
         return self.sessions
 
     def _use(self, sessions: Sessions) -> None:
-        self.sessions = sessions
-        for engine in sessions.engines():
+        self.sessions, self._engines = sessions, None
+        for engine in self.engines:
             sqlite.prepare(engine)
         if self.redis_url:
             from .bell import Bell

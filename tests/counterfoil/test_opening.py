@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
 from counterfoil import Ticket, catalogue, open_ticket
@@ -306,3 +306,19 @@ def test_queues_and_root_classes_are_named_by_the_catalogue(host: Any, engine: E
         roots = connection.execute(text("SELECT name, link FROM counterfoil_root_classes")).all()
     assert queues == ["default", "numbers"]
     assert [tuple(row) for row in roots] == [("Customer", "https://firm.example/customers/{key}")]
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_a_host_of_any_isolation_level_opens_tickets(postgresql_url: str, isolation: str) -> None:
+    engine = create_engine(postgresql_url, isolation_level=isolation)
+    with firm(engine) as host, Session(engine) as session:
+        customer = host.Customer()
+        session.add(customer)
+        with session.begin_nested():
+            ticket = Ticket(root=customer, view_model=host.Customer.assign_number)
+            session.add(ticket)
+        once = open_ticket(session, host.send, idempotence_token="7")
+        assert open_ticket(session, host.send, idempotence_token="7") is once
+        session.commit()
+        assert (ticket.root_id, ticket.turn) == (f"Customer!{customer.id}", True)
+    engine.dispose()

@@ -270,7 +270,7 @@ def test_flask_sqlalchemys_session_takes_tickets_as_it_is(database_url: str) -> 
             Counterfoil(app, db)
         db.init_app(app)
         tickets = Counterfoil(app, db)
-        assert app.extensions["counterfoil"] is tickets
+        assert app.extensions["counterfoil"].engine is tickets.engine
         with app.app_context():
             db.create_all()
             customer = Customer()
