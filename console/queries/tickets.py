@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, text
+from sqlalchemy import Connection, Row, and_, case, func, select, text
 
 from counterfoil.clock import moment
 from counterfoil.filters import Scan, TicketFilter
@@ -86,7 +86,8 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
 
 def by_ids(connection: Connection, ids: list[int], wanted: TicketFilter, now: datetime) -> list[TicketRow]:
     """These tickets as they are now, with `matches`: whether they still belong to the list."""
-    matches = wanted.where(now).label("matches")
+    # As a CASE: a condition that is text alone, as the tab "all" has, cannot bear a label.
+    matches = case((wanted.where(now), True), else_=False).label("matches")
     return list(connection.execute(_rows().add_columns(matches).where(Ticket.id.in_(ids))))
 
 
