@@ -12,14 +12,28 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from counterfoil.settings import Settings, read_settings
 
-from . import answers, assets, errors, guard, headers, hosts, layout, limits, routes, times, words
+from . import (
+    answers,
+    assets,
+    errors,
+    guard,
+    headers,
+    hosts,
+    layout,
+    limits,
+    live,
+    routes,
+    ticket_words,
+    times,
+    words,
+)
 from .database import bind
 from .htmx import htmx
 from .places import folder
 from .secret import signing_key
 from .start_checks import is_production
 
-LARGEST_BODY = 1024 * 1024
+LARGEST_BODY = 256 * 1024  # no form of ours is larger; a body of names alone parses into 100,000 fields
 MOST_FORM_PARTS = 1000
 
 
@@ -47,7 +61,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     routes.install(app)
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
-    for part in (headers, answers, errors, assets, times, layout, limits, words):
+    for part in (headers, answers, errors, assets, times, layout, limits, words, ticket_words, live):
         part.install(app)
     return app
 

@@ -40,6 +40,8 @@ def _enforce() -> Response | None:
     endpoint = request.endpoint
     if endpoint in ("static", "healthz"):
         return None
+    if "\x00" in request.path or any("\x00" in value for value in request.values.values()):
+        abort(400)  # PostgreSQL's text has no such character: refused here, for every page
     route = current_app.extensions["counterfoil_routes"].get(endpoint)
     g.user = _person(endpoint)
     if endpoint is None:

@@ -10,7 +10,7 @@ from .strings import gettext
 
 def install(app: Flask) -> None:
     """The filters `relative`, `exact`, `iso`, `duration`, `number` and `told`."""
-    app.jinja_env.globals["now"] = lambda: datetime.now(UTC)
+    app.jinja_env.globals["clock"] = lambda: datetime.now(UTC)
     app.jinja_env.filters.update(
         relative=relative, exact=exact, iso=iso, duration=duration, number=number, told=told
     )

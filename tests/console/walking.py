@@ -1,0 +1,60 @@
+"""Every address of the console, with things that exist behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+from sqlalchemy import Engine, insert, select
+from werkzeug.routing import Rule
+
+from console.routes import Route
+from counterfoil.tables import Operation, Queue, ViewModelRecord
+from counterfoil.ticket import Ticket
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One endpoint by one method."""
+
+    route: Route
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def furnish(engine: Engine) -> dict[str, object]:
+    """A queue, a ticket and an operation; returns values for the addresses' parts."""
+    with engine.begin() as connection:
+        connection.execute(insert(ViewModelRecord).values(name="Customer.greet", sort="method"))
+        connection.execute(insert(Queue).values(name="default"))
+        connection.execute(insert(Ticket).values(view_model="Customer.greet", root_id="Customer!42"))
+        connection.execute(insert(Operation).values(submit_token="t", verb="retry", ids=[1], asked_by="ada"))
+        ticket = connection.execute(select(Ticket.id)).scalar_one()
+        operation = connection.execute(select(Operation.id)).scalar_one()
+    return {
+        "filename": "console.css",
+        "token": "a-token-that-is-none",
+        "name": "default",
+        "user_id": 1,
+        "ticket_id": ticket,
+        "operation_id": operation,
+        "root_id": "Customer!42",
+        "verb": "link",
+        "claim": 1,
+    }
+
+
+def stops(console: Flask, parts: dict[str, object]) -> Iterator[Stop]:
+    """All of them; a part of an address without a value is a KeyError: give it one above."""
+    table = console.extensions["counterfoil_routes"]
+    adapter = console.url_map.bind("localhost")
+    for rule in console.url_map.iter_rules():
+        path = adapter.build(rule.endpoint, {name: parts[name] for name in rule.arguments}, _method(rule))
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield Stop(table[rule.endpoint], method, path)
+
+
+def _method(rule: Rule) -> str:
+    return "POST" if "POST" in (rule.methods or ()) and "GET" not in (rule.methods or ()) else "GET"
