@@ -97,6 +97,10 @@ def test_a_delay_counts_from_the_databases_now(host: Any, session: Session) -> N
     )
     assert timedelta(0) <= ticket.expires_at - ticket.opened_at - timedelta(hours=1) < timedelta(seconds=5)
     assert ticket.due_at == ticket.execute_earliest
+    # One compiled statement serves every delay.
+    other = opened(session, host.send, execute_earliest=timedelta(days=-1), expires_at=timedelta(hours=2))
+    assert other.execute_earliest is not None
+    assert abs(other.opened_at - timedelta(days=1) - other.execute_earliest) < timedelta(seconds=5)
 
 
 def test_a_time_of_any_zone_is_stored_as_the_instant(host: Any, session: Session) -> None:
