@@ -24,7 +24,7 @@ def first_entry(token: str) -> Response:
     link = entry_links.find(db.session.connection(), token[:200])
     if link is None:
         return page("first_entry/over.html", status=404)
-    if request.method == "GET":
+    if request.method != "POST":  # HEAD is a GET, and no token protects it
         return page("first_entry/page.html", link=link, name=link.name or "", complaints={})
     typed = link.name or request.form.get("name", "")
     password = request.form.get("password", "")

@@ -21,7 +21,7 @@ from ..strings import gettext
 def sign_in() -> Response:
     """The form, and its answer: 303 with a session, 401, or 429 after too many."""
     wanted = own_path(request.values.get("next"))
-    if request.method == "GET":
+    if request.method != "POST":  # HEAD is a GET, and no token protects it
         return go(wanted) if g.user else _form(wanted)
     name = request.form.get("name", "").strip().lower()[:200]
     password = request.form.get("password", "")

@@ -48,6 +48,7 @@ class Browser:
 
     def _open(self, method: str, path: str, **options: Any) -> TestResponse:
         options.setdefault("environ_overrides", {"REMOTE_ADDR": self.address})
+        options.setdefault("buffered", True)
         answer = self.client.open(path, method=method, **options)
         if answer.mimetype == "text/html" and (found := TOKEN.search(answer.text)):
             self.token = found.group(1)

@@ -113,11 +113,12 @@ def test_a_get_never_writes(console: Flask, engine: Engine, ada: Browser, strang
 
     for browser in (ada, stranger):
         for stop in stops(console, parts):
-            if stop.method == "GET":
+            # The stream never ends: its own test reads it.
+            if stop.method == "GET" and stop.path != "/live":
                 answer = browser.get(stop.path)
-                assert answer.status_code < 500 or stop.path in ("/readyz", "/"), str(stop)
-                browser.client.head(stop.path)
-    assert written == []
+                assert answer.status_code < 500 or stop.path == "/readyz", str(stop)
+                browser._open("HEAD", stop.path)
+                assert written == [], str(stop)
     ada.post("/sign-out")
     assert written  # the recorder sees what is written
 
