@@ -41,8 +41,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
 
-from .pages import first_entry, health, overview, profile, queues, sign_in, trail, users, workers
+from . import live
+from .pages import (
+    acts,
+    expiring,
+    first_entry,
+    health,
+    operations,
+    overview,
+    profile,
+    queues,
+    sign_in,
+    ticket,
+    tickets,
+    trail,
+    users,
+    workers,
+)
 from .roles import ADMIN, OPERATOR, PUBLIC, VIEWER
 
 View = Callable[..., Any]
@@ -70,6 +87,19 @@ TABLE = (
     Route("/sign-out", "sign_out", sign_in.sign_out, PUBLIC, POST),
     Route("/first-entry/<token>", "first_entry", first_entry.first_entry, PUBLIC, BOTH),
     Route("/", "overview", overview.overview, VIEWER),
+    Route("/tickets", "tickets", tickets.tickets, VIEWER),
+    Route("/tickets/rows", "tickets.rows", tickets.rows, VIEWER),
+    Route("/tickets/<int:ticket_id>", "tickets.one", ticket.ticket, VIEWER),
+    Route("/tickets/<int:ticket_id>.json", "tickets.json", ticket.ticket_json, VIEWER),
+    Route("/tickets/<int:ticket_id>/<verb>", "tickets.act", acts.act_on, OPERATOR, POST),
+    Route("/roots/<path:root_id>", "roots", ticket.root, VIEWER),
+    Route("/expiring", "expiring", expiring.expiring, VIEWER),
+    Route("/operations", "operations", operations.operations, VIEWER),
+    Route("/operations", "operations.ask", operations.ask, OPERATOR, POST),
+    Route("/operations/<int:operation_id>", "operations.one", operations.one, VIEWER),
+    Route("/operations/<int:operation_id>/start", "operations.start", operations.start, OPERATOR, POST),
+    Route("/operations/<int:operation_id>/stop", "operations.stop", operations.stop, OPERATOR, POST),
+    Route("/live", "live", live.live, VIEWER),
     Route("/queues", "queues", queues.queues, VIEWER),
     Route("/queues/<path:name>", "queues.one", queues.one, VIEWER),
     Route("/queues/<path:name>/pause", "queues.pause", queues.pause, OPERATOR, POST),
@@ -84,8 +114,16 @@ TABLE = (
 )
 
 
+class Id(IntegerConverter):
+    """`<int:...>`: what fits a 64-bit column; a larger number is no address of ours."""
+
+    def __init__(self, url_map: Map, **options: Any) -> None:
+        super().__init__(url_map, **{"max": 2**63 - 1} | options)
+
+
 def install(app: Flask) -> None:
     """Register every line of the table with the app."""
+    app.url_map.converters["int"] = Id
     for route in TABLE:
         if route.view is not None:
             app.add_url_rule(

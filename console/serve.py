@@ -17,12 +17,10 @@ from counterfoil.settings import Settings
 from .app import create_console
 from .first_start import announce
 from .listening import Unbound, address, listen, shown
+from .live import STREAMS_MOST
 from .secret import signing_key
 from .start_checks import is_production, is_public, refusal
 from .stopping import STOP
-
-STREAMS_MOST = 64
-"""Open streams a process carries; beyond it pages poll."""
 
 SPARE_THREADS = 16
 GRACE_SECONDS = 20

@@ -1,0 +1,44 @@
+"""What leaves soon, in two lists that are never mixed: what will not run, and receipts that are purged."""
+
+from typing import Any
+
+from flask import g, request, url_for
+from werkzeug.wrappers import Response
+
+from counterfoil.filters import FilterError, TicketFilter
+from counterfoil.tabs import WINDOWS
+
+from ..answers import page, unfit
+from ..database import db
+from ..queries import counts
+from ..queries.leaving import clean, clean_number
+from ..queries.tickets import database_now
+from ..queries.tickets import page as read_page
+
+
+def expiring() -> Response:
+    """Both lists within the window of the address (1h, 24h, 7d); the first page of each."""
+    connection = db.session.connection()
+    now = database_now(connection)
+    try:
+        asked = TicketFilter.parse(request.args.items(multi=True), besides=("clean",))
+    except FilterError as complaint:
+        return unfit("tickets/unfit.html", complaint=str(complaint))
+    lists: dict[str, Any] = {}
+    for tab in ("expiring", "leaving"):
+        wanted = TicketFilter(tab=tab, window=asked.window)
+        found = read_page(connection, wanted, None, now)
+        number = counts.number(connection, wanted, now)
+        lists[tab] = {"wanted": wanted, "found": found, "number": number}
+    until = now + WINDOWS[asked.window]
+    return page(
+        "expiring/page.html",
+        lists=lists,
+        now=now,
+        window=asked.window,
+        windows=WINDOWS,
+        clean_number=clean_number(connection, until),
+        clean=clean(connection, until) if request.args.get("clean") else None,
+        may=g.user.may("operator"),
+        here=url_for("expiring", window=asked.window),
+    )

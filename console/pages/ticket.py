@@ -1,0 +1,137 @@
+"""One ticket: what is happening, why not, what happened, with what, and what may be done."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from flask import abort, current_app, g, jsonify, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from counterfoil.keyset import MAX_ID
+from counterfoil.moves import operator_verbs
+
+from .. import etags
+from ..answers import gone, page
+from ..database import db
+from ..masking import MASK, masked, masked_text, params_table
+from ..queries import ticket as queries
+from ..queries.standing import standing
+from ..queries.tickets import database_now
+from ..ticket_words import VERB_ICONS
+from ..timeline import timeline
+from ..why import reasons
+
+NOT_SHOWN = ("fence", "token", "kill_at", "key_id")
+
+
+def ticket(ticket_id: int) -> Response:
+    """The page, or its body for htmx; 404 for an id that was never given out, 410 for a purged one."""
+    connection = db.session.connection()
+    told = queries.one(connection, _known(ticket_id))
+    if told is None:
+        return purged(connection, ticket_id)
+    now = database_now(connection)
+    if request.args.get("part") == "acts":
+        return page("ticket/dialog.html", **acts_context(told, now), target=f"#ticket-{ticket_id}")
+    if request.args.get("part") == "body":
+        made = render_template("ticket/body.html", **context(connection, told, now))
+        return etags.conditional(made, made)
+    return page("ticket/page.html", fragment="ticket/body.html", **context(connection, told, now))
+
+
+def ticket_json(ticket_id: int) -> Response:
+    """The same as data, masked and limited as on the page."""
+    connection = db.session.connection()
+    told = queries.one(connection, _known(ticket_id))
+    if told is None:
+        if not queries.was_given_out(connection, ticket_id):
+            abort(404)
+        answer = jsonify(error="purged", trail=[_plain(e) for e in queries.trail_of(connection, ticket_id)])
+        answer.status_code = 410
+        return answer
+    return current_app.response_class(
+        json.dumps(raw(told), indent=2, default=str, ensure_ascii=False), mimetype="application/json"
+    )
+
+
+def root(root_id: str) -> Response:
+    """All tickets of one root: the list, narrowed to it."""
+    return current_app.redirect(url_for("tickets", root=root_id), 302)
+
+
+def purged(connection: Connection, ticket_id: int) -> Response:
+    """410 with what the trail still tells; 404 when there never was such a ticket."""
+    trail = queries.trail_of(connection, ticket_id)
+    if not trail and not queries.was_given_out(connection, ticket_id):
+        abort(404)
+    return gone("ticket/gone.html", ticket_id=ticket_id, trail=trail)
+
+
+def context(connection: Connection, told: queries.Told, now: datetime) -> dict[str, Any]:
+    """What the page's templates show."""
+    row = told.row
+    waits = row.state in ("pending", "held")
+    return acts_context(told, now) | {
+        "told": told,
+        "reasons": reasons(row, standing(connection, row, now)) if waits else [],
+        "events": timeline(told),
+        "params": params_table(row.params) if sees_params() else None,
+        "raw": json.dumps(raw(told)["ticket"], indent=2, default=str, ensure_ascii=False),
+        "receipt": _receipt(row.receipt),
+        "target": "#ticket",
+    }
+
+
+def acts_context(told: queries.Told, now: datetime) -> dict[str, Any]:
+    """What the acts' forms need."""
+    verbs = [verb for verb in operator_verbs(told.row.state) if verb in VERB_ICONS]
+    return {"row": told.row, "now": now, "verbs": verbs, "may": g.user.may("operator")}
+
+
+def sees_params() -> bool:
+    """Whether the person's role may see params; which one may is a setting."""
+    return bool(g.user.may(current_app.config["COUNTERFOIL"].params_visible_to))
+
+
+def raw(told: queries.Told) -> dict[str, Any]:
+    """The ticket with attempts, logs and trail as plain values."""
+    ticket = {name: value for name, value in _plain(told.row).items() if name not in NOT_SHOWN}
+    ticket["params"] = masked(ticket["params"]) if sees_params() else (ticket["params"] and MASK)
+    ticket["receipt"] = masked(ticket["receipt"])
+    ticket["error"] = ticket["error"] and masked_text(ticket["error"])
+    attempts = [
+        _plain(attempt)
+        | {
+            "error": attempt.error and masked_text(attempt.error),
+            "traceback": masked_text(told.tracebacks.get(attempt.traceback_id)) or None,
+        }
+        for attempt in told.attempts
+    ]
+    logs = [_plain(log) | {"message": masked_text(log.message)} for log in told.logs]
+    return {
+        "ticket": ticket,
+        "attempts": attempts,
+        "logs": logs,
+        "trail": [_plain(entry) for entry in told.trail],
+    }
+
+
+def _receipt(receipt: Any) -> str | None:
+    if receipt is None:
+        return None
+    whole = receipt if isinstance(receipt, str) else json.dumps(masked(receipt), ensure_ascii=False)
+    return masked_text(whole)
+
+
+def _known(ticket_id: int) -> int:
+    if ticket_id > MAX_ID:
+        abort(404)
+    return ticket_id
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in row._mapping.items()
+    }

@@ -1,0 +1,114 @@
+"""The list of tickets: tabs, search, facets, keyset pages; the whole view stands in the address."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from flask import g, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from counterfoil.filters import FilterError, TicketFilter
+from counterfoil.keyset import MAX_ID, CursorError
+
+from .. import etags
+from ..answers import page as answer
+from ..answers import unfit
+from ..database import db
+from ..queries import counts, known
+from ..queries.tickets import SIZE, Page, by_ids, database_now
+from ..queries.tickets import page as read_page
+from ..ticket_words import bulk_verbs
+
+NOT_THE_FILTERS = ("cursor", "ids")
+TABS_SHOWN = (
+    "all", "pending", "delayed", "retrying", "running", "done", "errored", "expiring", "expired", "failed",
+    "held",
+)  # fmt: skip
+
+
+def tickets() -> Response:
+    """The page, or its list alone for htmx; 422 for a filter or cursor that makes no sense."""
+    connection = db.session.connection()
+    now = database_now(connection)
+    try:
+        wanted = wanted_of(request.args)
+        found = read_page(connection, wanted, request.args.get("cursor"), now)
+    except (FilterError, CursorError) as complaint:
+        return unfit("tickets/unfit.html", fragment="tickets/complaint.html", complaint=str(complaint))
+    return answer(
+        "tickets/index.html", fragment="tickets/list.html", **context(connection, wanted, found, now)
+    )
+
+
+def wanted_of(args: Any) -> TicketFilter:
+    """The filter of an address. Raises FilterError."""
+    return TicketFilter.parse(args.items(multi=True), besides=NOT_THE_FILTERS)
+
+
+def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
+    """What the list's templates show."""
+    numbers = counts.tab_counts(connection, now)
+    return {
+        "wanted": wanted,
+        "found": found,
+        "now": now,
+        "numbers": numbers,
+        "stale": counts.is_stale(numbers, now),
+        "matching": matching(connection, wanted, numbers, now),
+        "tabs": TABS_SHOWN,
+        "queues": known.queue_names(connection, wanted.queue),
+        "view_models": known.view_model_names(connection, wanted.view),
+        "verbs": bulk_verbs(wanted.tab),
+        "may": g.user.may("operator"),
+        "submit_token": secrets.token_urlsafe(24),
+        "rows_url": _rows_url(wanted),
+        "here": url_for("tickets") + ("?" + request.query_string.decode() if request.query_string else ""),
+    }
+
+
+def rows() -> Any:
+    """What a live page asks for again and again: the rows it shows (`ids`), numbers, how many are new.
+
+    304 while nothing of it has changed; relative times are the page's own business.
+    """
+    connection = db.session.connection()
+    now = database_now(connection)
+    try:
+        wanted = wanted_of(request.args)
+        found = read_page(connection, wanted, request.args.get("cursor"), now)
+        ids = shown_ids(request.args.get("ids", ""))
+    except (FilterError, CursorError) as complaint:
+        return unfit("tickets/complaint.html", complaint=str(complaint))
+    fresh = by_ids(connection, ids, wanted, now)
+    new = sum(row.id not in set(ids) for row in found.rows)
+    numbers = counts.tab_counts(connection, now)
+    changes_with = ([tuple(row) for row in fresh], new, numbers.of, g.user.role)
+    body = render_template(
+        "tickets/fresh.html", rows=fresh, new=new, more_new=new == SIZE, numbers=numbers, tabs=TABS_SHOWN,
+        now=now, may=g.user.may("operator"),
+    )  # fmt: skip
+    return etags.conditional(body, changes_with)
+
+
+def shown_ids(written: str) -> list[int]:
+    """The ids that a page shows, written `1.2.3`. Raises FilterError."""
+    parts = written.split(".") if written else []
+    if len(parts) > 4 * SIZE or not all(p.isascii() and p.isdigit() and int(p) <= MAX_ID for p in parts):
+        raise FilterError("ids", written, f"numbers with dots between them, at most {4 * SIZE}")
+    return [int(part) for part in parts]
+
+
+def _rows_url(wanted: TicketFilter) -> str:
+    cursor = request.args.get("cursor")
+    written = wanted.query() + (f"&cursor={cursor}" if cursor else "")
+    return url_for("tickets.rows") + "?" + written.lstrip("&")
+
+
+def matching(
+    connection: Connection, wanted: TicketFilter, numbers: counts.TabCounts, now: datetime
+) -> counts.Number:
+    """How many tickets the filter means: the tab's own number unless it is narrowed."""
+    if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
+        return counts.number(connection, wanted, now)
+    return numbers.of[wanted.tab]

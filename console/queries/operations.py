@@ -1,0 +1,54 @@
+"""Operations: the newest, one, and what became of each of its tickets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from counterfoil.clock import moment
+from counterfoil.tables import Operation, OperationItem, Process
+
+SIZE = 50
+STRETCH = 10_000
+
+
+@dataclass(frozen=True)
+class Items:
+    """A page of an operation's tickets; `after` is where the next one begins, None at the end."""
+
+    rows: list[Row[Any]]
+    after: int | None
+
+
+def recent(connection: Connection, before: int | None = None) -> list[Row[Any]]:
+    """The newest operations, one more than a page if there are more."""
+    query = select(Operation.__table__).order_by(Operation.id.desc()).limit(SIZE + 1)
+    return list(connection.execute(query.where(Operation.id < before) if before else query))
+
+
+def one(connection: Connection, operation_id: int) -> Row[Any] | None:
+    """The operation; None when there is none of that id."""
+    return connection.execute(select(Operation.__table__).where(Operation.id == operation_id)).first()
+
+
+def items(connection: Connection, operation_id: int, after: int = 0, result: str | None = None) -> Items:
+    """Its tickets by id; with a result, only those, looked for in a bounded stretch."""
+    of = (OperationItem.operation_id == operation_id, OperationItem.ticket_id > after)
+    query = select(OperationItem.__table__).where(*of).order_by(OperationItem.ticket_id)
+    edge = None
+    if result:
+        ahead = select(OperationItem.ticket_id).where(*of).order_by(OperationItem.ticket_id)
+        edge = connection.execute(ahead.offset(STRETCH - 1).limit(1)).scalar()
+        query = query.where(OperationItem.result == result)
+        if edge is not None:
+            query = query.where(OperationItem.ticket_id <= edge)
+    rows = list(connection.execute(query.limit(SIZE + 1)))
+    if len(rows) > SIZE:
+        return Items(rows[:SIZE], rows[SIZE - 1].ticket_id)
+    return Items(rows, edge)
+
+
+def scheduler_lives(connection: Connection) -> bool:
+    """Whether somebody is there to preview and carry out."""
+    live = select(func.count()).where(Process.sort == "scheduler", Process.seen_until > moment())
+    return bool(connection.execute(live).scalar_one())

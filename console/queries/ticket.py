@@ -1,0 +1,96 @@
+"""One ticket and everything that is told about it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text
+
+from counterfoil.tables import Attempt, Drain, Log, RootClass, Traceback, TrailEntry, ViewModelRecord
+from counterfoil.ticket import Ticket
+
+from .tickets import COLUMNS
+
+MOST_ATTEMPTS = 200
+MOST_LINES = 500
+MOST_ENTRIES = 200
+MOST_OTHERS = 10
+
+
+@dataclass(frozen=True)
+class Told:
+    """A ticket's row, and its rows elsewhere; each list is bounded and the newest are in it."""
+
+    row: Row[Any]
+    attempts: list[Row[Any]]
+    tracebacks: dict[str, str]
+    logs: list[Row[Any]]
+    trail: list[Row[Any]]
+    others: list[Row[Any]]
+    drain: Row[Any] | None
+    root_link: str | None
+    view_model: Row[Any] | None
+
+
+def one(connection: Connection, ticket_id: int) -> Told | None:
+    """The ticket; None when there is no row of that id."""
+    row = connection.execute(select(Ticket.__table__).where(Ticket.id == ticket_id)).first()
+    if row is None:
+        return None
+    attempts = _newest(connection, Attempt, ticket_id, MOST_ATTEMPTS)
+    named = {attempt.traceback_id for attempt in attempts if attempt.traceback_id}
+    texts = connection.execute(select(Traceback.id, Traceback.text).where(Traceback.id.in_(named))).all()
+    drain = None
+    if row.state == "running" and row.drain_id:
+        drain = connection.execute(select(Drain.__table__).where(Drain.id == row.drain_id)).first()
+    known = select(ViewModelRecord.__table__).where(ViewModelRecord.name == row.view_model)
+    return Told(
+        row,
+        attempts,
+        {found.id: found.text for found in texts},
+        _newest(connection, Log, ticket_id, MOST_LINES),
+        trail_of(connection, ticket_id),
+        _others(connection, row),
+        drain,
+        _root_link(connection, row.root_id),
+        connection.execute(known).first(),
+    )
+
+
+def trail_of(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """What the trail tells of a ticket, also when it is purged; oldest first."""
+    return _newest(connection, TrailEntry, ticket_id, MOST_ENTRIES)
+
+
+def was_given_out(connection: Connection, ticket_id: int) -> bool:
+    """Whether an id was ever given out: no row bears it now, but one did (or its transaction rolled back)."""
+    if connection.dialect.name == "sqlite":
+        query = text("SELECT seq FROM sqlite_sequence WHERE name = 'counterfoil_tickets'")
+    else:
+        query = text(
+            "SELECT pg_sequence_last_value(pg_get_serial_sequence('counterfoil_tickets', 'id')::regclass)"
+        )
+    return ticket_id <= (connection.execute(query).scalar() or 0)
+
+
+def _newest(connection: Connection, table: Any, ticket_id: int, most: int) -> list[Row[Any]]:
+    query = select(table.__table__).where(table.ticket_id == ticket_id)
+    order = (table.claim.desc(), table.id.desc()) if table is Attempt else (table.id.desc(),)
+    return list(reversed(connection.execute(query.order_by(*order).limit(most)).all()))
+
+
+def _others(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
+    if row.root_id is None:
+        return []
+    query = select(*COLUMNS, func.substr(Ticket.error, 1, 300).label("error"))
+    same = query.where(Ticket.root_id == row.root_id, Ticket.id != row.id)
+    return list(connection.execute(same.order_by(Ticket.id.desc()).limit(MOST_OTHERS)))
+
+
+def _root_link(connection: Connection, root_id: str | None) -> str | None:
+    """The address that the application declared for objects of this class, if it is one of the web."""
+    name, mark, key = (root_id or "").partition("!")
+    if not mark:
+        return None
+    template = connection.execute(select(RootClass.link).where(RootClass.name == name)).scalar()
+    link = (template or "").replace("{key}", key)
+    return link if link.startswith(("https://", "http://")) else None

@@ -1,0 +1,72 @@
+// Select by click, shift and page; acts in a dialog; j k x / on the keyboard. Without it forms and links do the same.
+document.documentElement.classList.add("js");
+const boxes = () => [...document.querySelectorAll('input[name="ids"]')];
+let from = null;
+
+const show = () => {
+  const bar = document.getElementById("bulk"), chosen = boxes().filter((box) => box.checked);
+  for (const box of boxes()) box.closest("tr").classList.toggle("row-selected", box.checked);
+  const page = document.querySelector("[data-pick-page]");
+  if (page) {
+    page.checked = chosen.length > 0 && chosen.length === boxes().length;
+    page.indeterminate = chosen.length > 0 && !page.checked;
+  }
+  if (!bar) return;
+  const all = bar.querySelector('[value="all"]').checked;
+  bar.toggleAttribute("data-open", chosen.length > 0 || all);
+  const words = bar.querySelector("[data-selected]");
+  words.textContent = words.dataset.words.replace("{n}", chosen.length);
+};
+
+document.addEventListener("click", (event) => {
+  const box = event.target.closest('input[name="ids"]');
+  if (box) {
+    const all = boxes();
+    if (event.shiftKey && from && all.includes(from)) {
+      const [a, b] = [all.indexOf(from), all.indexOf(box)].sort((x, y) => x - y);
+      for (const other of all.slice(a, b + 1)) other.checked = box.checked;
+    }
+    from = box;
+    show();
+  }
+  const acts = event.target.closest("[data-acts]");
+  if (acts && window.htmx && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    open(acts.dataset.acts, acts.dataset.act);
+  }
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick-page]"))
+    for (const box of boxes()) box.checked = event.target.checked;
+  if (event.target.matches('[data-pick-page], #bulk input')) show();
+});
+
+// The acts of one ticket, with their reasons; the answer takes the row's place and the dialog closes.
+const open = async (url, act) => {
+  const dialog = document.getElementById("acts-dialog");
+  await window.htmx.ajax("GET", url, { target: "#acts-body", swap: "innerHTML" });
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector((act ? `#act-${act} ` : "") + 'input[name="reason"]')?.focus();
+};
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.request?.method === "POST" && ctx.response?.status < 500)
+    ctx.sourceElement?.closest("dialog")?.close();
+});
+document.addEventListener("htmx:after:swap", show);
+
+const typing = (at) => at.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+  const rows = boxes(), at = document.activeElement.closest?.("tr[data-id]");
+  const n = rows.findIndex((box) => box.closest("tr") === at);
+  const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[event.key];
+  if (event.key === "/") document.getElementById("search")?.focus();
+  else if (row) row.focus();
+  else if (event.key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
+  else if ((event.key === "e" || event.key === "f") && at)
+    open(at.querySelector("[data-acts]").dataset.acts, { e: "expire", f: "fail" }[event.key]);
+  else return;
+  event.preventDefault();
+});
+show();

@@ -1,0 +1,128 @@
+"""The list of tickets as a person meets it, without JavaScript and with htmx."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from counterfoil.ticket import STATES
+from tests.console.browser import Browser
+from tests.console.tickets.cast import known, many, ticket
+
+HTMX = {"HX-Request": "true", "HX-Target": "section#list"}
+
+
+def made(engine: Engine, *states: str, **fields: Any) -> list[int]:
+    with engine.begin() as connection:
+        return [ticket(connection, state, **fields) for state in states]
+
+
+def shown(html: str) -> list[int]:
+    return [int(found) for found in re.findall(r'<tr id="ticket-(\d+)"', html)]
+
+
+def test_every_tab_shows_its_tickets_with_its_number(otto: Browser, engine: Engine) -> None:
+    ids = dict(zip(STATES, made(engine, *STATES), strict=True))
+    for state, id_ in ids.items():
+        page = otto.get(f"/tickets?tab={state}")
+        assert page.status_code == 200
+        assert shown(page.text) == [id_]
+        assert re.search(rf'id="count-{state}"[^>]*>1<', page.text)
+    assert set(shown(otto.get("/tickets").text)) == set(ids.values())
+
+
+@pytest.mark.parametrize(
+    "tab",
+    ["all", "pending", "delayed", "retrying", "running", "done", "errored", "expired", "failed", "held"],
+)
+def test_an_empty_tab_teaches(otto: Browser, tab: str) -> None:
+    page = otto.get(f"/tickets?tab={tab}")
+    assert page.status_code == 200
+    assert 'class="empty"' in page.text
+
+
+def test_the_view_is_in_the_address_and_pages_keep_it(otto: Browser, engine: Engine) -> None:
+    with engine.connect() as connection:
+        many(connection, 1000)
+    page = otto.get("/tickets?tab=done&q=acme")
+    assert len(shown(page.text)) == 50
+    following = re.search(r'rel="next" href="([^"]+)"', page.text)
+    assert following
+    second = otto.get(following[1].replace("&amp;", "&"))
+    assert "tab=done&amp;q=acme" in second.text
+    assert not set(shown(page.text)) & set(shown(second.text))
+    assert 'value="acme"' in second.text
+
+
+def test_search_and_facets_narrow_the_list_and_say_so(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        known(connection, "Ship", queue="parcels")
+        hit = ticket(connection, "errored", view_model="Ship", queue="parcels", root_label="ACME")
+        ticket(connection, "errored")
+    for query in ("view=Ship", "queue=parcels", "q=acme", "tab=errored&q=acme&view=Ship&queue=parcels"):
+        page = otto.get(f"/tickets?{query}")
+        assert shown(page.text) == [hit]
+        assert "1 ticket" in page.text
+    assert "No ticket matches" in otto.get("/tickets?q=nothing+like+it").text
+
+
+def test_htmx_gets_the_list_alone(otto: Browser, engine: Engine) -> None:
+    made(engine, "held")
+    fragment = otto.get("/tickets", headers=HTMX).text
+    assert fragment.lstrip().startswith("<section")
+    assert "<html" not in fragment
+
+
+@pytest.mark.parametrize("query", ["tab=nonsense", "sort=id", "cursor=zzz", "q=" + "x" * 300, "window=9d"])
+def test_nonsense_in_the_address_is_told_and_leads_back(otto: Browser, query: str) -> None:
+    page = otto.get(f"/tickets?{query}")
+    assert page.status_code == 422
+    assert query.partition("=")[0] in page.text
+    assert 'href="/tickets"' in page.text
+
+
+def test_a_row_has_the_acts_of_its_state_and_a_viewer_sees_who_may(
+    otto: Browser, vera: Browser, engine: Engine
+) -> None:
+    (id_,) = made(engine, "errored")
+    assert f'formaction="/tickets/{id_}/retry"' in otto.get("/tickets").text
+    assert re.search(r"<button[^>]*/retry[^>]*disabled[^>]*An operator may", vera.get("/tickets").text)
+    (done,) = made(engine, "done")
+    assert f'formaction="/tickets/{done}/retry"' not in otto.get("/tickets").text
+
+
+def test_the_live_fragment_holds_the_rows_shown_what_left_and_how_many_are_new(
+    otto: Browser, engine: Engine
+) -> None:
+    stays, leaves = made(engine, "errored", "done")
+    new = made(engine, "errored", "errored")
+    answer = otto.get(f"/tickets/rows?tab=errored&ids={stays}.{leaves}.999")
+    assert sorted(shown(answer.text)) == [stays, leaves]
+    gone = re.search(rf'<tr id="ticket-{leaves}"[^>]*class="row-gone".*?</tr>', answer.text, re.DOTALL)
+    assert gone
+    assert "now done" in gone[0]
+    assert f'data-new="{len(new)}"' in answer.text
+
+
+def test_the_live_fragment_answers_304_while_nothing_has_changed(otto: Browser, engine: Engine) -> None:
+    (id_,) = made(engine, "errored")
+    address = f"/tickets/rows?tab=errored&ids={id_}"
+    first = otto.get(address)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = otto.get(address, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.text) == (304, "")
+    made(engine, "errored")
+    assert otto.get(address, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("ids", ["x", "1.", "1,2", "9" * 30, ".".join(["1"] * 300)])
+def test_nonsense_ids_of_a_live_page_are_refused(otto: Browser, ids: str) -> None:
+    assert otto.get(f"/tickets/rows?ids={ids}").status_code == 422
+
+
+def test_a_roots_address_leads_to_its_tickets(otto: Browser, engine: Engine) -> None:
+    (id_,) = made(engine, "done", root_id="Customer!4/2")
+    answer = otto.get("/roots/Customer!4/2")
+    assert answer.status_code == 302
+    assert shown(otto.get(answer.headers["Location"]).text) == [id_]
