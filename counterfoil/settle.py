@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, text
 from . import door
 from .clock import MOMENT, STAMP, elapsed_ms
 from .errors import Failure
+from .sweeps import sweep
 from .ticket import Ticket
 
 _LOST = "ticket {id}: its worker is gone: no sign of life within the lease"
@@ -100,12 +101,13 @@ def lapse(connection: Connection, limit: int = 200) -> list[int]:
     gone = f"NOT EXISTS (SELECT 1 FROM counterfoil_drains d WHERE d.id = drain_id AND d.until > {moment})"
     found = connection.execute(
         text(
-            f"SELECT id, fence FROM {door.TABLE} WHERE state = 'running' AND {gone} ORDER BY id LIMIT :limit"
+            f"SELECT id, fence FROM {door.TABLE} WHERE state = 'running' AND {gone} ORDER BY id LIMIT :limit "
+            f"{_skip_locked(connection)}"
         ).bindparams(bindparam("limit", type_=BigInteger())),
         {"limit": limit},
     ).fetchall()
-    rescued = []
-    for ticket in found:
+
+    def rescue(ticket: Row[Any]) -> bool:
         failure = Failure("lost", _LOST.format(id=ticket.id), fingerprint="lost")
         row = door.move(
             connection,
@@ -117,22 +119,30 @@ def lapse(connection: Connection, limit: int = 200) -> list[int]:
         )
         if row is not None:
             _remember(connection, row, "lapse", failure, None, None)
-            rescued.append(ticket.id)
-    return rescued
+        return row is not None
+
+    return sweep(connection, found, rescue)
 
 
 def expire_due(connection: Connection, limit: int = 500) -> list[int]:
     """Expire held and pending tickets whose `expires_at` is past; index counterfoil_tickets_deadline."""
     moment = MOMENT[connection.dialect.name]
     past = f"state IN ('held','pending') AND expires_at IS NOT NULL AND expires_at <= {moment}"
-    locked = "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     found = connection.execute(
         text(
-            f"SELECT id FROM {door.TABLE} WHERE {past} ORDER BY expires_at, id LIMIT :limit {locked}"
+            f"SELECT id FROM {door.TABLE} WHERE {past} ORDER BY expires_at, id LIMIT :limit "
+            f"{_skip_locked(connection)}"
         ).bindparams(bindparam("limit", type_=BigInteger())),
         {"limit": limit},
     ).fetchall()
-    return [row.id for row in found if door.move(connection, "expire", row.id, narrow=past) is not None]
+    return sweep(
+        connection, found, lambda row: door.move(connection, "expire", row.id, narrow=past) is not None
+    )
+
+
+def _skip_locked(connection: Connection) -> str:
+    # What somebody is just moving is looked at again by the next beat.
+    return "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
 
 
 def fence_of(connection: Connection, ticket_id: int) -> tuple[str, str | None] | None:
