@@ -1,4 +1,4 @@
-"""Each event of a laned ticket: what becomes of its turn, and who gets one then (the table of docs' lanes)."""
+"""Each event of a laned ticket: what becomes of its turn, and who gets one then."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from counterfoil.acts import Actor, act
 from counterfoil.columns import utc_text
 from counterfoil.errors import Failure
 from counterfoil.lease import Claimed
-from counterfoil.signals import Fail, Postpone
+from counterfoil.signals import Fail
 from tests.counterfoil.core import Bench
 
 BOSS = Actor("boss", "console")
@@ -187,12 +187,12 @@ def test_a_retried_ticket_competes_in_its_lane(bench: Bench) -> None:
 @pytest.mark.parametrize("verb", ["reschedule", "reprioritise", "move"])
 def test_a_holder_that_is_changed_gives_way_to_who_is_better_now(bench: Bench, verb: str) -> None:
     one, two, three = (bench.open("T.laned") for _ in range(3))
-    given: dict[str, Any] = {
+    arguments: dict[str, dict[str, Any]] = {
         "reschedule": {"at": datetime.now(UTC) + timedelta(hours=1)},
         "reprioritise": {"priority": 9},
         "move": {"queue": "other"},
-    }[verb]
-    do(bench, verb, one, **given)
+    }
+    do(bench, verb, one, **arguments[verb])
     assert has_turn(bench, one, two, three) == [verb == "move", True, False]
 
 
