@@ -13,12 +13,11 @@ class Unbound(Exception):
 
 
 def address(bind: str) -> tuple[str, int]:
-    """Host and port of `bind`. Raises ValueError."""
+    """Host and port of HOST:PORT, [IPv6]:PORT or a port alone. Raises Unbound."""
     host, _, port = bind.rpartition(":")
-    number = int(port)
-    if not 0 <= number <= 65535:
-        raise ValueError(port)
-    return host.strip("[]") or "127.0.0.1", number
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise Unbound(f"--bind {bind!r} is no address: take HOST:PORT, for example 127.0.0.1:8020")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def listen(host: str, port: int) -> socket.socket:
