@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, event, inspect, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
@@ -45,26 +45,35 @@ class EngineNotPrepared(RuntimeError):
 
 @event.listens_for(Session, "before_flush")
 def _before_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
-    new = [each for each in session.new if isinstance(each, Ticket)]
-    if not new:
-        return
+    for each in session.new:
+        if isinstance(each, Ticket):
+            _take_in_hand(session, each)
+
+
+@event.listens_for(Ticket, "before_insert", propagate=True)
+def _before_insert(mapper: Mapper[Any], connection: Connection, ticket: Ticket) -> None:
+    # A host's own before_flush may have added it after ours had run.
+    session = object_session(ticket)
+    if ticket.opened_via is UNSAVED and session is not None:
+        _take_in_hand(session, ticket)
+
+
+def _take_in_hand(session: Session, ticket: Ticket) -> None:
     connection = connection_of(session)
     if connection.in_nested_transaction() and not is_prepared(connection.engine):
         raise EngineNotPrepared(
             "a ticket is opened in a savepoint, which this SQLite engine would commit at its release: call "
             "counterfoil.sqlite.prepare(engine) once before its first connection (the Flask extension does)"
         )
-    for ticket in new:
-        if ticket.opened_via is not UNSAVED and "opened_at" in vars(ticket):
-            raise TicketRolledBack(
-                f"this Ticket ({ticket.view_model}) was rolled back with its transaction: open a new one"
-            )
-        if ticket.root is not None:
-            name_root(session, ticket)
-            if key_of(ticket.root) is None:
-                ticket.aside, ticket.turn = "root", False
-        ticket.opened_via = "orm"
-    setattr(context, NEW, new)
+    if ticket.opened_via is not UNSAVED and "opened_at" in vars(ticket):
+        raise TicketRolledBack(
+            f"this Ticket ({ticket.view_model}) was rolled back with its transaction: open a new one"
+        )
+    if ticket.root is not None:
+        name_root(session, ticket)
+        if key_of(ticket.root) is None:
+            ticket.aside, ticket.turn = "root", False
+    ticket.opened_via = "orm"
 
 
 def name_root(session: Session, ticket: Ticket) -> None:
@@ -107,8 +116,13 @@ def connection_of(session: Session) -> Connection:
     return session.connection(bind_arguments={"mapper": inspect(Ticket)})
 
 
-@event.listens_for(Session, "after_flush_postexec")
+@event.listens_for(Session, "after_flush")
 def _after_flush(session: Session, context: UOWTransaction) -> None:
+    setattr(context, NEW, [each for each in session.new if isinstance(each, Ticket)])
+
+
+@event.listens_for(Session, "after_flush_postexec")
+def _after_flush_postexec(session: Session, context: UOWTransaction) -> None:
     new: list[Ticket] = getattr(context, NEW, [])
     if not new:
         return

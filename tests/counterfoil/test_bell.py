@@ -12,13 +12,15 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from counterfoil import Ticket, bell, open_ticket, ringing
+from counterfoil import Counterfoil, Ticket, bell, open_ticket, ringing
 from tests.counterfoil.firm import firm
 from tests.servers import RedisServer
 
@@ -127,6 +129,23 @@ def test_a_ticket_opened_by_its_token_rings_once(host: Any, session: Session, li
         open_ticket(session, host.send, idempotence_token="7")
         session.commit()
     assert listener.heard == [{"default": 0.0}]
+
+
+def test_flask_sqlalchemys_commit_rings_and_its_savepoints_do_not(database_url: str) -> None:
+    app = Flask("host")
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    db = SQLAlchemy(app)
+    tickets = Counterfoil(app, db)
+    listener = Listener()
+    ringing.attach(tickets.engine, listener)
+    with firm(tickets.engine) as host, app.app_context():
+        with db.session.begin_nested():
+            db.session.add(Ticket(view_model=host.send))
+        assert listener.heard == []
+        db.session.commit()
+        assert listener.heard == [{"default": 0.0}]
+        db.session.remove()
+    tickets.engine.dispose()
 
 
 def test_the_commit_enqueues_one_drain_a_second_with_a_random_id(

@@ -233,6 +233,33 @@ def test_a_savepoint_on_a_sqlite_engine_that_was_not_prepared_is_refused(sqlite_
     bare.dispose()
 
 
+def test_a_ticket_that_a_hosts_own_before_flush_adds_is_saved_like_any(
+    host: Any, session: Session, engine: Engine
+) -> None:
+    customer = host.Customer()
+
+    @event.listens_for(session, "before_flush", once=True)
+    def _(session: Session, *more: Any) -> None:
+        session.add(Ticket(root=customer, view_model=host.Customer.assign_number))
+
+    session.add(customer)
+    session.commit()
+    ((root_id, label, aside, turn, *_),) = rows(engine)
+    assert (root_id, label, aside) == (f"Customer!{customer.id}", "customer ACME", None)
+    assert bool(turn)
+
+
+def test_a_root_that_is_new_in_another_session_is_refused(
+    host: Any, session: Session, engine: Engine
+) -> None:
+    with Session(engine) as other:
+        customer = host.Customer()
+        other.add(customer)
+        session.add(Ticket(root=customer, view_model=host.Customer.assign_number))
+        with pytest.raises(RootNotSaved, match="new in another session"):
+            session.flush()
+
+
 def test_a_ticket_that_was_rolled_back_cannot_be_added_again(host: Any, session: Session) -> None:
     ticket = Ticket(view_model=host.send)
     session.add(ticket)
@@ -255,6 +282,28 @@ def test_a_session_joined_to_an_outer_transaction_commits_nothing_by_itself(
             assert session.query(Ticket).one().root_id == f"Customer!{customer.id}"
         outer.rollback()
     assert rows(engine) == []
+
+
+def test_a_root_of_another_flask_bind_is_refused(database_url: str, tmp_path: Any) -> None:
+    app = Flask("host")
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    app.config["SQLALCHEMY_BINDS"] = {"archive": f"sqlite:///{tmp_path / 'archive.sqlite3'}"}
+    db = SQLAlchemy(app)
+
+    class Paper(db.Model):  # type: ignore[name-defined]
+        __bind_key__ = "archive"
+        id = mapped_column(db.Integer, primary_key=True)
+
+    tickets = Counterfoil(app, db)
+    with app.app_context():
+        db.create_all()
+        paper = Paper()
+        db.session.add_all([paper, Ticket(root=paper, view_model="Paper.shred")])
+        with pytest.raises(RootElsewhere, match=r"archive\.sqlite3"):
+            db.session.commit()
+        db.session.remove()
+    for engine in tickets.engines:
+        engine.dispose()
 
 
 def test_flask_sqlalchemys_session_takes_tickets_as_it_is(database_url: str) -> None:
