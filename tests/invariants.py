@@ -17,8 +17,8 @@ _CHANGE = "OLD.id, OLD.state, NEW.state, OLD.fence, NEW.fence, OLD.drain_id, NEW
 _SETUP = {
     "sqlite": (
         "CREATE TABLE effect (ticket_id INTEGER, attempt INTEGER)",
-        "CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, ticket_id INTEGER, was TEXT, became TEXT, "
-        "old_fence TEXT, new_fence TEXT, old_drain TEXT, claims INTEGER)",
+        "CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, ticket_id INTEGER, was TEXT, "
+        "became TEXT, old_fence TEXT, new_fence TEXT, old_drain TEXT, claims INTEGER)",
         "CREATE TRIGGER history_of_tickets AFTER UPDATE OF state, fence ON counterfoil_tickets "
         "WHEN OLD.state <> NEW.state OR OLD.fence IS NOT NEW.fence "
         f"BEGIN INSERT INTO history ({_COLUMNS}) VALUES ({_CHANGE}); END",
@@ -40,7 +40,8 @@ _KNOWN = ", ".join(map(repr, STATES))
 _OPERATORS = "'retry','undo','expire','fail','stop'"
 
 _CHECKS = {
-    "I1: a state outside the list": f"SELECT id, state FROM counterfoil_tickets WHERE state NOT IN ({_KNOWN})",
+    "I1: a state outside the list": "SELECT id, state FROM counterfoil_tickets "
+    f"WHERE state NOT IN ({_KNOWN})",
     "I1: final without its time": f"SELECT id, state FROM counterfoil_tickets WHERE state IN ({_FINALS}) "
     "AND (done IS NULL OR delete_time IS NULL)",
     "I2: effects inside": "SELECT t.id, t.state, count(e.ticket_id) FROM counterfoil_tickets t "

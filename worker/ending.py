@@ -46,6 +46,8 @@ class Ending:
 
     def failure(self) -> Failure:
         """The failed attempt that this ending is, for the ticket whose work had begun."""
+        if self.cause is Cause.TIMEOUT and self.record.stage is Stage.FINISHING:
+            return Failure("lost", "worker killed: the finish hung", fingerprint="lost: finish")
         if self.cause is Cause.TIMEOUT:
             seconds = f"{self.record.timeout_seconds:g}"
             return Failure(

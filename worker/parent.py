@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from counterfoil.lease import DrainLease, end_lease, renew_lease, take_lease
+from counterfoil.lease import DrainLease, end_lease, renew_lease, revive_lease, take_lease
 from counterfoil.settings import Settings
 
 from .clerk import Clerk
@@ -169,8 +169,7 @@ class _Drain:
     def renew(self) -> "Future[bool]":
         self.parent.redis_errands.send(self.parent.pulse)
         self.parent.tick()
-        seconds = self.parent.settings.lease_seconds
-        return self.parent.clerk.ask(lambda connection: renew_lease(connection, self.lease.id, seconds))
+        return self.parent.clerk.ask(self._renew)
 
     def check(self, record: Record) -> "Future[bool]":
         return self.parent.clerk.ask(
@@ -184,6 +183,15 @@ class _Drain:
             self.left_over = True
         elif isinstance(ran := message.get("ran"), int):
             self.ran += ran
+
+    def _renew(self, connection: Connection) -> bool:
+        seconds = self.parent.settings.lease_seconds
+        if renew_lease(connection, self.lease.id, seconds):
+            return True
+        # Late by an outage, by a long write on SQLite, by a suspended machine.
+        revived = revive_lease(connection, self.lease.id, seconds)
+        log.warning("drain %s: its lease had run out%s", self.lease.id, ", taken up again" * revived)
+        return revived
 
     def _account(self, ending: Ending) -> bool:
         settings, worker = self.parent.settings, self.parent.name

@@ -70,6 +70,7 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), burst: bool = Fal
     try:
         return _work(name, served, settings, host, clerk, presence, stop, redis_url, burst)
     finally:
+        stop.deafen()
         with suppress(Exception):
             clerk.wait(presence.disappear)
         clerk.close()

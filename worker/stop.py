@@ -40,6 +40,11 @@ class Stop:
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
 
+    def deafen(self) -> None:
+        """What comes now comes too late: the process is ending, and its exit code says how."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     def sleep(self, seconds: float) -> None:
         """Sleep, broken off by a signal; returns at once when asked before."""
         until = time.monotonic() + seconds

@@ -5,6 +5,7 @@ is stopped first and its page read again: only the fence named is killed, and on
 It cannot see further into the horse than the page tells.
 """
 
+import logging
 import os
 import select
 import signal
@@ -18,6 +19,8 @@ from .notes import Notes
 from .page import NEVER, Page, PageUnreadable, Record, Stage
 from .pipe import Ear, Message
 from .stop import Stop
+
+log = logging.getLogger("counterfoil.worker")
 
 TICK_SECONDS = 0.2
 FENCE_CHECK_SECONDS = 2.0
@@ -101,7 +104,7 @@ class Watch:
 
     def _wait(self, record: Record) -> None:
         seconds = TICK_SECONDS
-        if record.stage is Stage.RUNNING and record.deadline != NEVER:
+        if record.deadline != NEVER:
             seconds = max(0.0, min(seconds, record.deadline - time.monotonic()))
         if self.ear.ended:
             time.sleep(min(seconds, 0.02))
@@ -120,6 +123,7 @@ class Watch:
             self.duties.notes.write()
 
     def _keep_deadline(self, record: Record) -> None:
+        # Only work that runs is killed at a deadline; a finish has one of its own, for a driver that hangs.
         if self.cause is not None or not _overdue(record):
             return
         os.kill(self.pid, signal.SIGSTOP)
@@ -162,6 +166,7 @@ class Watch:
         if self._told_to_stop_at is None:
             self._told_to_stop_at = now
             _signal(self.pid, signal.SIGTERM)
+            log.info("horse %d: told to stop after its ticket, within %g s", self.pid, self.grace_seconds)
         if self.stop.at_once or now - self._told_to_stop_at >= self.grace_seconds:
             self._kill(Cause.STOPPED)
 
@@ -173,8 +178,7 @@ class Watch:
 
 
 def _overdue(record: Record) -> bool:
-    running = record.stage is Stage.RUNNING and record.deadline != NEVER
-    return running and time.monotonic() >= record.deadline
+    return record.deadline != NEVER and time.monotonic() >= record.deadline
 
 
 def _signal(pid: int, number: int) -> None:

@@ -10,6 +10,9 @@ from .pipe import Mouth
 LINES_LIMIT = 5_000
 """Log lines of one attempt that are kept; the next one says that there were more."""
 
+FINISH_SECONDS = 900.0
+"""A finish that takes longer hangs: settling gives up after some minutes of an unreachable database."""
+
 _STAGES = {"claimed": Stage.CLAIMED, "running": Stage.RUNNING, "finishing": Stage.FINISHING}
 
 
@@ -29,6 +32,8 @@ class PageWitness:
             self._lines = 0
         elif reached is Stage.RUNNING:
             deadline = time.monotonic() + timeout_seconds
+        else:
+            deadline = time.monotonic() + FINISH_SECONDS
         self.page.write(
             Record(reached, claimed.id, claimed.claims, claimed.fence, deadline, float(timeout_seconds))
         )
