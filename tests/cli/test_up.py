@@ -1,5 +1,6 @@
 """`counterfoil up`: what keeps it from starting; and a whole life with real processes."""
 
+import json
 import os
 import signal
 import socket
@@ -166,3 +167,13 @@ def test_a_path_too_long_for_a_socket_is_gone_around(tmp_path: Path) -> None:
     assert long.socket.parent.is_dir()
     long.remove()
     assert not long.socket.parent.exists()
+
+
+def test_on_request_every_line_is_a_json_object_with_its_process(installation: Installation) -> None:
+    installation.up("--json-logs")
+    for words in ("this scheduler leads", "the console is at", "queues default"):
+        until(lambda words=words: words in installation.told())  # type: ignore[misc]
+    assert installation.stop() == 0
+    lines = [json.loads(line) for line in installation.told().splitlines()]
+    assert {"supervisor", "scheduler", "worker", "console"} <= {line["process"] for line in lines}
+    assert all(line["timestamp"] and line["level"] for line in lines)
