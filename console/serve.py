@@ -35,8 +35,8 @@ def serve(settings: Settings, bind: str = "127.0.0.1:8020", workers: int = 1) ->
     """
     try:
         host, port = address(bind)
-    except ValueError:
-        return _told(f"--bind {bind!r} is no address: take HOST:PORT, for example 127.0.0.1:8020", REFUSED)
+    except Unbound as no_address:
+        return _told(str(no_address), REFUSED)
     if why := refusal(settings, host):
         return _told(why, REFUSED)
     if is_public(host) and not is_production(settings):
