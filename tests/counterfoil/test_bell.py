@@ -21,6 +21,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from counterfoil import Counterfoil, Ticket, bell, open_ticket, ringing
+from counterfoil.registry import registry
+from tests.counterfoil.core import Bench
 from tests.counterfoil.firm import firm
 from tests.servers import RedisServer
 
@@ -290,6 +292,25 @@ def test_it_rings_in_a_forked_child_too(redis_url: str) -> None:
         assert redis.smembers("rq:queues") == {
             b"rq:queue:counterfoil:parent", b"rq:queue:counterfoil:child"
         }  # fmt: skip
+
+
+def test_a_follow_up_opened_by_running_work_rings_after_the_finish(
+    engine: Engine, listener: Listener
+) -> None:
+    bench = Bench(engine)
+
+    def work() -> None:
+        assert bench.current is not None
+        open_ticket(bench.current, "T.next")
+        bench.current.flush()
+        assert listener.heard == []
+
+    with registry.scoped():
+        bench.work("T.next", queue="elsewhere")
+        bench.work("T.work", work)
+        bench.open("T.work")
+        assert [verb for _, verb in bench.drain()] == ["finish"]
+    assert listener.heard == [{"elsewhere": 0.0}]
 
 
 def test_an_engine_without_a_bell_takes_tickets_in_silence(host: Any, session: Session) -> None:
