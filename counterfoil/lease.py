@@ -326,6 +326,24 @@ def renew_lease(connection: Connection, drain_id: str, seconds: float) -> bool:
     return held == 1
 
 
+def revive_lease(connection: Connection, drain_id: str, seconds: float) -> bool:
+    """Take up a lease that ran out while the database could not be reached, if nobody has taken its slot.
+
+    An outage longer than the lease would end every healthy drain otherwise (F9). What lapsed in between has
+    lost its fence, and the drain finds that out by itself.
+    """
+    dialect = connection.dialect.name
+    until = after(dialect, ":seconds")
+    takes = (
+        f"UPDATE counterfoil_slots SET until = {until} WHERE drain_id = :drain "
+        "AND queue = (SELECT queue FROM counterfoil_drains WHERE id = :drain)",
+        f"UPDATE counterfoil_drains SET until = {until}, renewed_at = {STAMP[dialect]} WHERE id = :drain",
+    )
+    clauses = [text(take).bindparams(bindparam("seconds", type_=Float())) for take in takes]
+    binds = {"drain": drain_id, "seconds": seconds}
+    return all(connection.execute(clause, binds).rowcount for clause in clauses)
+
+
 def end_lease(connection: Connection, drain_id: str) -> None:
     """The drain is over: its row goes, its slot is free."""
     binds = {"drain": drain_id}
