@@ -1,6 +1,7 @@
 """The processes: `up` runs all of them, each of the others one in the foreground."""
 
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from .group import CONFIGURATION, EXIT_CODES, Stop
-from .siblings import load
+from .siblings import check, load, location
 
 json_logs = click.option("--json-logs", is_flag=True, help="Log one JSON object a line.")
 
@@ -32,21 +33,19 @@ json_logs = click.option("--json-logs", is_flag=True, help="Log one JSON object 
 @json_logs
 def up(port: int, data: Path, workers: int | None, demo: bool, json_logs: bool) -> None:
     """Run everything: console, scheduler, workers, and Redis unless REDIS_URL names one."""
-    supervisor = load("worker", "supervisor.run")
-    refusals = load("worker", "supervisor.refusals")
-    children = load("worker", "supervisor.children")
+    check("worker")
+    check("console")
     if demo and importlib.util.find_spec("examples") is None:
         raise Stop(
             "--demo: the example shop is not part of the installed package; run bin/up in a checkout, or "
             "leave --demo out and name your application in COUNTERFOIL_APP",
             CONFIGURATION,
         )
-    options = children.Options(data=data, port=port, workers=workers, demo=demo, json_logs=json_logs)
-    try:
-        code = supervisor.up(options)
-    except refusals.CannotStart as refused:
-        raise Stop(str(refused), refused.exit_code) from None
-    sys.exit(code)
+    options = {"port": port, "data": str(data), "workers": workers, "demo": demo, "json_logs": json_logs}
+    script = location("worker") / "supervisor" / "__main__.py"
+    sys.stdout.flush()
+    # In the place of this process, whose memory it does not need.
+    os.execv(sys.executable, [sys.executable, str(script), json.dumps(options)])  # noqa: S606
 
 
 @click.command(epilog=EXIT_CODES)
@@ -90,13 +89,13 @@ def scheduler(json_logs: bool) -> None:
 
 def _prepared(process: str, json: bool) -> Any:
     """Settings read, schema checked, logs configured: what each process does first."""
+    from .. import schema
     from ..database import driver_url
-    from ..schema import check
     from ..settings import read_settings
     from .logs import configure
 
     settings = read_settings()
-    check(driver_url(settings.database_url))
+    schema.check(driver_url(settings.database_url))
     configure(process, json)
     return settings
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from .child import Plan
 from .embedded_redis import EmbeddedRedis
@@ -17,7 +16,7 @@ SHOP = "examples.shop"
 class Options:
     """What the command was told. `workers` None: one on SQLite, two otherwise and with the shop."""
 
-    data: Path
+    data: str
     port: int = 8020
     workers: int | None = None
     demo: bool = False

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 from .child import CONFIGURATION
 from .children import PORTS, SHOP, Options, counterfoil, needed_ports, plans, shop_addresses
@@ -20,7 +21,7 @@ GRACE_SECONDS = 25.0  # a worker's own grace of 20 s, and time to say so
 def up(options: Options) -> int:
     """Runs until told to stop; the exit code. Raises CannotStart (and PortBusy) before anything runs."""
     _has_something_to_run(options.demo)
-    folder = DataFolder(options.data)
+    folder = DataFolder(Path(options.data))
     redis = None
     try:
         port = in_a_row(options.port, needed_ports(options.demo))
