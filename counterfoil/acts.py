@@ -17,6 +17,7 @@ from .columns import EVIDENCE, NaiveTime, utc_text
 from .database import wait_at_most
 from .moves import MOVES, SINGLE_ACTS
 from .priority import priority_number
+from .queue_names import told_wrong
 from .tables import TrailEntry
 from .ticket import Ticket
 
@@ -209,9 +210,10 @@ def _instant(value: Any) -> datetime:
 
 
 def _queue(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value.strip()) <= 100:
-        raise Refused(f"{value!r} is no queue's name: 1 to 100 characters", "argument")
-    return value.strip()
+    name = value.strip() if isinstance(value, str) else value
+    if wrong := told_wrong(name):
+        raise Refused(wrong, "argument")
+    return str(name)
 
 
 def _priority(value: Any) -> int:

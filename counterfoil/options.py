@@ -14,6 +14,7 @@ from .columns import EVIDENCE, NaiveTime
 from .declare import name_of
 from .params import encode, enums_in
 from .priority import priority_number
+from .queue_names import told_wrong
 from .registry import TICKET, Declaration, Registry, registry
 from .roots import state_of
 from .signatures import enums_of
@@ -71,7 +72,7 @@ def columns_of(
         "expires_at": _time("expires_at", expires_at),
         "keep_receipt_minutes": _whole("keep_receipt_minutes", keep_receipt_minutes, 0, MINUTES_LIMIT),
         "kept": EVIDENCE if keep else None,
-        "queue": _text("queue", queue, 100),
+        "queue": _queue(queue),
         "priority": None if priority is None else priority_number(priority),
         "lane": _lane(lane),
         "state": "held" if staged else None,
@@ -117,6 +118,13 @@ def _text(option: str, value: Any, limit: int) -> str | None:
     if not value.isprintable():
         raise WrongOption(f"{option} {value[:60]!r} has characters that cannot be shown: remove them")
     return str(value)
+
+
+def _queue(value: Any) -> str | None:
+    wrong = None if value is None else told_wrong(value)
+    if wrong is not None:
+        raise WrongOption(wrong)
+    return None if value is None else str(value)
 
 
 def _lane(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .priority import priority_number
+from .queue_names import told_wrong
 
 OPTION_NAMES = frozenset(
     {"root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane"}
@@ -70,6 +71,8 @@ class Declaration:
     doc: str | None = None
 
     def __post_init__(self) -> None:
+        if wrong := told_wrong(self.queue):
+            raise RegistryError(f"{self.name}: {wrong}")
         if not 1 <= self.max_attempts <= 1000:
             raise RegistryError(f"{self.name}: max_attempts must be 1 to 1000, not {self.max_attempts}")
         if self.timeout_seconds < 1:

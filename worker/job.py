@@ -7,7 +7,6 @@ database once more, and nothing beyond.
 """
 
 import json
-import re
 import zlib
 from typing import Any, NoReturn
 
@@ -16,8 +15,9 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.queue import Queue
 
+from counterfoil.queue_names import QUEUE_NAME
+
 PREFIX = "counterfoil:"
-QUEUE_NAME = re.compile(r"\w[\w.:/@ +-]{0,99}")
 DATA_LIMIT = 4096
 
 

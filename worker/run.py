@@ -18,6 +18,7 @@ from counterfoil import catalogue, policy
 from counterfoil.database import make_engine
 from counterfoil.host import Counterfoil, load_host
 from counterfoil.lease import DrainLease, due_queues
+from counterfoil.queue_names import QUEUE_NAME
 from counterfoil.running import Runner
 from counterfoil.schema import SchemaOutOfDate, check
 from counterfoil.settings import Settings, SettingsError
@@ -28,7 +29,6 @@ from .clerk import Clerk, clerk_engine
 from .drain import Drain
 from .errands import Errands
 from .horse import Wish
-from .job import QUEUE_NAME
 from .page import Page
 from .parent import Parent
 from .pipe import Mouth

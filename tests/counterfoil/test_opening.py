@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
-from counterfoil import Ticket, catalogue, open_ticket
+from counterfoil import Ticket, catalogue, open_ticket, target
 from counterfoil.columns import EVIDENCE, NaiveTime
 from counterfoil.immutable import TicketIsImmutable
 from counterfoil.options import WrongOption, current_ticket
@@ -157,9 +157,11 @@ def test_an_unknown_view_model_waits_aside(host: Any, session: Session) -> None:
         ({"max_attempts": 0}, WrongOption, "max_attempts must be 1 to 1000"),
         ({"priority": "hihg"}, UnknownPriority, "unknown priority 'hihg'"),
         ({"priority": 2}, UnknownPriority, "urgent"),
-        ({"queue": ""}, WrongOption, "queue must have 1 to 100"),
-        ({"queue": 7}, WrongOption, "queue must be a str"),
-        ({"queue": "a\nb"}, WrongOption, "cannot be shown"),
+        ({"queue": ""}, WrongOption, "queue '' cannot be a queue's name: 1 to 100 letters"),
+        ({"queue": 7}, WrongOption, "queue 7 cannot be"),
+        ({"queue": "a\nb"}, WrongOption, "cannot be a queue's name"),
+        ({"opened_by": "a\nb"}, WrongOption, "cannot be shown"),
+        ({"opened_by": " "}, WrongOption, "1 to 200"),
         ({"lane": "customer:{root_id}"}, WrongOption, "taken literally"),
         ({"idempotence_token": "x" * 201}, WrongOption, "1 to 200"),
         ({"root": 42}, ValueError, "mapped class"),
@@ -176,6 +178,11 @@ def test_nonsense_is_refused_at_the_callers_line(
 ) -> None:
     with pytest.raises(error, match=told):
         Ticket(**{"view_model": host.send} | options)
+
+
+def test_a_view_model_cannot_be_declared_in_a_queue_that_no_worker_can_serve(host: Any) -> None:
+    with pytest.raises(RegistryError, match=r"T\.work: queue 'a#b' cannot be a queue's name"):
+        target("T.work", queue="a#b")(lambda: None)
 
 
 def test_a_rooted_view_model_wants_a_root_of_its_class(host: Any) -> None:
