@@ -17,6 +17,7 @@ from .restarts import GIVE_UP_AFTER
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 1.0
 LAST_GRACE_SECONDS = 5.0
+SAY_AFTER_SECONDS = 3.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -35,6 +36,7 @@ class Loop:
         self._signals = 0
         self._patience = 0  # signals that were there when stopping began: one more ends it at once
         self._kill_at: float | None = None  # stopping since this is set
+        self._say_at: float | None = None
         self._selector = selectors.DefaultSelector()
         self._when_ready: dict[frozenset[str], Callable[[], None]] = {}
 
@@ -179,6 +181,7 @@ class Loop:
     def _stop(self, told: str) -> None:
         self._kill_at = time.monotonic() + self.grace_seconds
         self._patience = self._signals
+        self._say_at = time.monotonic() + SAY_AFTER_SECONDS
         self.output.say(f"{told} (at most {self.grace_seconds:g} s; a second signal ends it at once)")
         for child in self.children.values():
             if not child.plan.last:
@@ -195,6 +198,7 @@ class Loop:
             self._kill_all()
             return False
         if others:
+            self._say_who_is_waited_for(now, others)
             return True
         for child in last:
             if not child.told_to_stop:
@@ -206,6 +210,11 @@ class Loop:
         if not last:
             self.output.say("stopped")
         return bool(last)
+
+    def _say_who_is_waited_for(self, now: float, others: list[Child]) -> None:
+        if self._say_at is not None and now > self._say_at:
+            self._say_at = None
+            self.output.say(f"waiting for {', '.join(child.name for child in others)}")
 
     def _kill_all(self) -> None:
         for child in self.children.values():
