@@ -7,6 +7,7 @@ database once more, and nothing beyond.
 """
 
 import json
+import logging
 import zlib
 from typing import Any, NoReturn
 
@@ -16,6 +17,8 @@ from rq.job import Job, JobStatus
 from rq.queue import Queue
 
 from counterfoil.queue_names import QUEUE_NAME
+
+log = logging.getLogger("counterfoil.worker")
 
 PREFIX = "counterfoil:"
 DATA_LIMIT = 4096
@@ -90,6 +93,7 @@ class DrainJob(Job):
     @classmethod
     def _refuse(cls, what: str) -> NoReturn:
         DrainJob.forged += 1
+        log.warning("a job in Redis %s: refused (%d so far)", what, DrainJob.forged)
         raise ForgedJob(f"a job {what}: refused")
 
     def perform(self) -> NoReturn:

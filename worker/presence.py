@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -27,7 +28,10 @@ RENEWALS = 3
 
 
 class Presence:
-    """One process' row, renewed through the clerk. `also(connection, seconds)` is renewed with it."""
+    """One process' row, renewed through the clerk. `also(connection, seconds)` is renewed with it.
+
+    `reachable()`: what it sees of Redis.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Presence:
         renew_seconds: float,
         app_version: str | None,
         also: Callable[[Connection, float], None],
+        reachable: Callable[[], dict[str, Any]],
     ) -> None:
         self.name = name
         self.queues = queues
@@ -47,6 +52,7 @@ class Presence:
         self.renew_seconds = renew_seconds
         self.app_version = app_version
         self.also = also
+        self.reachable = reachable
         self.seen_seconds = RENEWALS * renew_seconds
         self._next_at = 0.0
         self._answer: Future[str | None] | None = None
@@ -89,7 +95,7 @@ class Presence:
         found = connection.execute(
             update(Process)
             .where(Process.name == self.name)
-            .values(seen_at=stamp(), seen_until=self._until())
+            .values(seen_at=stamp(), seen_until=self._until(), reachable=self.reachable())
             .returning(Process.wish)
         ).fetchall()
         if not found:  # tidied away while the database was out of reach

@@ -108,6 +108,7 @@ def _work(
             queues, name=name, connection=connection, attend=parent.drain, between=presence.tick, stop=stop
         )
         parent.pulse = worker.heartbeat
+        presence.reachable = worker.reachable
         worker.run()
         return STOPPED if stop.asked else BROKE_OFF
     finally:
@@ -166,6 +167,7 @@ def _appear(
         also=lambda connection, seconds: catalogue.keep_known(
             connection, host.registry.view_models, max(seconds, catalogue.KNOWN_SECONDS)
         ),
+        reachable=dict,
     )
     clerk.wait(presence.appear)
     if not _sees(host.engine, name):

@@ -2,8 +2,8 @@
 
 RQ 2.12's parent quits when Redis is away at the wrong moment, marks jobs failed that were done, cleans up
 registries that others share, and imports what Redis names. So: every call to Redis is guarded, a worker ends
-only when it is told to, no job has a status, and a drain is run by `attend`. Each override has its reason in
-`docs`, and its reproducer in tests/worker.
+only when it is told to, no job has a status, and a drain is run by `attend`. Each override has its
+reproducer in tests/worker/test_rq_overrides.py.
 """
 
 import logging
@@ -61,6 +61,10 @@ class DrainWorker(Worker):
     def run(self, burst: bool = False) -> None:
         """Work until told to stop; with `burst`, until no hint is left."""
         self.work(burst=burst, dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+
+    def reachable(self) -> dict[str, Any]:
+        """For the worker's row: whether Redis answered when it was last asked, and what was refused there."""
+        return {"redis": not self.redis_away, "forged": DrainJob.forged}
 
     def _set_ip_address(self, connection: Redis) -> None:
         """RQ lists every client of the Redis for this, and cannot be made while Redis is away."""

@@ -23,7 +23,7 @@ from counterfoil.host import Counterfoil
 
 FOLDER = Path(os.environ.get("CRASH_FOLDER", "."))
 
-engine = make_engine(os.environ.get("DATABASE_URL", "sqlite://"))
+engine = make_engine(os.environ.get("CRASH_DATABASE_URL") or os.environ.get("DATABASE_URL") or "sqlite://")
 Session = scoped_session(sessionmaker(engine))
 
 

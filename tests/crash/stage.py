@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from redis import Redis
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy import select as sql_select
+from sqlalchemy import select as select_from
 from sqlalchemy.orm import Session
 
 from counterfoil import aside, bell, policy, settle
 from counterfoil.clock import MOMENT
 from counterfoil.settings import read_settings
+from counterfoil.tables import Process
 from counterfoil.ticket import Ticket
 from tests import invariants
 
@@ -163,7 +164,7 @@ class Stage:
 
     def row(self, ticket_id: int) -> Any:
         with self.engine.connect() as connection:
-            return connection.execute(sql_select(Ticket.__table__).where(Ticket.id == ticket_id)).one()
+            return connection.execute(select_from(Ticket.__table__).where(Ticket.id == ticket_id)).one()
 
     def query(self, sql: str, **binds: Any) -> list[Any]:
         with self.engine.connect() as connection:
@@ -217,6 +218,16 @@ class Stage:
         while time.monotonic() < until:
             assert always(), self.logs()
             time.sleep(0.05)
+
+    def renewed(self, query: str) -> None:
+        """Wait until what the query finds is another."""
+        before = self.query(query)
+        wait_until(lambda: self.query(query) != before, "a renewal", story=self.logs)
+
+    def seen_of_redis(self) -> dict[str, Any]:
+        """What the one worker tells about Redis in its row."""
+        with self.engine.connect() as connection:
+            return connection.execute(select_from(Process.reachable)).scalar_one() or {}
 
     def check(self, *, at_rest: bool = True) -> None:
         """No invariant is violated."""
