@@ -80,7 +80,7 @@ def _insert(connection: Connection, operation: Any, conditions: list[Any]) -> In
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     columns = ["operation_id", "ticket_id", "moves", "state", "result", "reason"]
     # A ticket that moved along the index between two chunks is met twice; its first place counts.
-    return insert(OperationItem).from_select(columns, chosen).on_conflict_do_nothing()  # type: ignore[no-any-return]
+    return insert(OperationItem).from_select(columns, chosen).on_conflict_do_nothing()
 
 
 def _complete(connection: Connection, operation: Any) -> bool:

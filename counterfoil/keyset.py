@@ -76,6 +76,8 @@ def ordering(order: Order, forward: bool = True) -> list[ColumnElement[Any]]:
 
 def beyond(order: Order, place: Place, forward: bool = True, inclusive: bool = False) -> ColumnElement[bool]:
     """Rows that come after a place (before it when not forward), as one row comparison."""
+    left: Any
+    right: Any
     if order.kind == "id":
         left, right = Ticket.id.expression, place.id
     else:
