@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from worker.supervisor.embedded_redis import EmbeddedRedis
 from worker.supervisor.folder import DataFolder
@@ -18,6 +19,8 @@ from worker.supervisor.ports import in_a_row
 from worker.supervisor.refusals import CannotStart, PortBusy
 
 from .installation import Installation, until
+
+pytestmark = pytest.mark.timeout(400)  # some starts of eight processes, on cores that others use too
 
 
 @pytest.fixture
@@ -177,3 +180,28 @@ def test_on_request_every_line_is_a_json_object_with_its_process(installation: I
     lines = [json.loads(line) for line in installation.told().splitlines()]
     assert {"supervisor", "scheduler", "worker", "console"} <= {line["process"] for line in lines}
     assert all(line["timestamp"] and line["level"] for line in lines)
+
+
+def one_row(url: str, query: str) -> object:
+    """The one value that a query finds."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text(query)).scalar_one()
+    engine.dispose()
+    return found
+
+
+def test_on_postgresql_it_runs_two_workers_and_asks_for_no_file(
+    tmp_path: Path, postgresql_url: str, redis_url: str
+) -> None:
+    installation = Installation(tmp_path, DATABASE_URL=postgresql_url, REDIS_URL=redis_url)
+    try:
+        installation.up()
+        assert installation.run("tickets", "open", "Greeter.greet", "--param", 'name="Ada"').returncode == 0
+        until(lambda: one_row(postgresql_url, "SELECT receipt FROM counterfoil_tickets") == "hello Ada")
+        until(lambda: "worker 2" in installation.told())
+        assert installation.stop() == 0
+        assert "redis" not in installation.told()  # REDIS_URL named one
+        assert sorted(file.name for file in installation.data.iterdir()) == ["lock", "secret"]
+    finally:
+        installation.clean()

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from counterfoil import sweeps
 from counterfoil.clock import stamp
@@ -14,7 +14,7 @@ from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
 from worker.scheduler.purger import Purger
 from worker.scheduler.ringer import Ringer
-from worker.scheduler.sampler import Sampler
+from worker.scheduler.sampler import Paced, Sampler
 from worker.scheduler.waker import Waker
 
 from .scheduling import NoRedis, Stage
@@ -221,3 +221,19 @@ def test_one_bad_row_at_the_head_does_not_stop_the_lifeline(stage: Stage) -> Non
     assert Lifeline().act(stage.beat()) == 19
     assert stage.state(bad) == "running"
     assert {stage.state(ticket) for ticket in others} == {"pending"}
+
+
+def test_a_figure_that_is_dear_is_taken_less_often(stage: Stage) -> None:
+    taken: list[float] = []
+
+    def take(connection: Connection) -> int:
+        taken.append(time.monotonic())
+        time.sleep(0.1)
+        return len(taken)
+
+    paced, beat = Paced(take, 0.0), stage.beat()
+    while len(taken) < 2:
+        paced.refresh(beat)
+        assert not taken or time.monotonic() - taken[0] < 30
+    assert taken[1] - taken[0] >= 1.0  # ten times its cost
+    assert paced.value == 2

@@ -1,0 +1,99 @@
+"""Real schedulers: the leader is stopped and continued (F14), killed, ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+ROOT = Path(__file__).parents[2]
+TERM_SECONDS = 10
+pytestmark = pytest.mark.timeout(300)
+
+
+def until(true: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class Schedulers:
+    """Processes on one database, each with its log."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": self.engine.url.render_as_string(hide_password=False),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+        with (self.folder / f"log{len(self.processes)}").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "counterfoil.cli", "scheduler"],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.processes.append(process)
+        return process
+
+    def leader(self) -> tuple[int, int] | None:
+        """Process id and term of the one whose term is not over."""
+        now = (
+            "clock_timestamp()"
+            if self.engine.dialect.name == "postgresql"
+            else "strftime('%Y-%m-%d %H:%M:%f')"
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(
+                text(
+                    "SELECT w.pid, l.term FROM counterfoil_leader l JOIN counterfoil_workers w "
+                    f"ON w.name = l.holder WHERE l.until > {now}"
+                )
+            ).first()
+        return None if row is None else (row.pid, row.term)
+
+    def end(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def schedulers(engine: Engine, tmp_path: Path) -> Iterator[Schedulers]:
+    made = Schedulers(engine, tmp_path)
+    yield made
+    made.end()
+
+
+def test_a_stopped_leader_is_replaced_after_its_term_and_follows_when_it_goes_on(
+    schedulers: Schedulers,
+) -> None:
+    first = schedulers.start()
+    until(lambda: schedulers.leader() == (first.pid, 1))
+    second = schedulers.start()
+    first.send_signal(signal.SIGSTOP)
+    until(lambda: schedulers.leader() == (second.pid, 2), TERM_SECONDS + 30)
+    first.send_signal(signal.SIGCONT)
+    until(lambda: "this scheduler follows: another one leads" in (schedulers.folder / "log0").read_text())
+    assert schedulers.leader() == (second.pid, 2)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+    until(lambda: schedulers.leader() == (first.pid, 3), 8)  # at once: the row was given up
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(20) == 0
+    with schedulers.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM counterfoil_workers")).scalar_one() == 0
