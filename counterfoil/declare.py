@@ -41,24 +41,29 @@ class ViewModel:
     def __set_name__(self, owner: type[Any], name: str) -> None:
         self.name = name
 
+    def register(self, owner: type[Any], name: str) -> None:
+        """Called when the root class is made."""
+        registry.add(
+            Declaration(
+                name=name,
+                sort="actions",
+                callables=self.actions,
+                root_class=owner,
+                doc=inspect.getdoc(self.actions[0]),
+                **declaration_options(self.options),
+            )
+        )
+
     def __str__(self) -> str:
         return self.name
 
 
 class _ViewModels(type):
     def __set_name__(cls, owner: type[Any], name: str) -> None:
-        for view_model in vars(cls).values():
-            if isinstance(view_model, ViewModel):
-                registry.add(
-                    Declaration(
-                        name=view_model.name,
-                        sort="actions",
-                        callables=view_model.actions,
-                        root_class=owner,
-                        doc=inspect.getdoc(view_model.actions[0]),
-                        **declaration_options(view_model.options),
-                    )
-                )
+        for attribute, constant in list(vars(cls).items()):
+            register = getattr(constant, "register", None)
+            if register is not None:
+                register(owner, attribute)
 
 
 class view_models(metaclass=_ViewModels):  # noqa: N801 - reads as a word in the host's class
