@@ -5,10 +5,11 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from counterfoil import sweeps
-from counterfoil.clock import stamp
+from counterfoil.clock import later, stamp
+from counterfoil.tables import Process
 from counterfoil.ticket import Ticket
 from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
@@ -77,6 +78,27 @@ def test_the_ringer_rings_queues_with_due_candidates_only(stage: Stage) -> None:
     assert stage.rings.rung == ["now"]
 
 
+def listen(stage: Stage, queue: str, workers: int) -> None:
+    for n in range(workers):
+        row = {"name": f"w{n}", "sort": "worker", "queues": [queue, "default"], "seen_until": later(HOUR)}
+        with stage.engine.begin() as connection:
+            connection.execute(insert(Process).values(row))
+
+
+@pytest.mark.parametrize(
+    ("workers", "hints", "rings"), [(0, 0, True), (0, 1, False), (3, 2, True), (3, 3, False)]
+)
+def test_the_ringer_piles_up_no_more_hints_than_workers_listen(
+    engine: Engine, workers: int, hints: int, rings: bool
+) -> None:
+    stage = Stage(engine, NoRedis(hints))
+    stage.know()
+    stage.open(queue="busy")
+    listen(stage, "busy", workers)
+    Ringer().act(stage.beat())
+    assert stage.rings.rung == (["busy"] if rings else [])
+
+
 @pytest.mark.parametrize(
     ("taken", "hints", "rings"), [(0, 0, True), (2, 0, False), (0, 2, False), (1, 1, False)]
 )
@@ -86,6 +108,7 @@ def test_the_ringer_adds_no_hint_beyond_the_free_places_of_a_pool(
     stage = Stage(engine, NoRedis(hints))
     stage.know()
     stage.open(queue="small")
+    listen(stage, "small", 5)
     stage.do("INSERT INTO counterfoil_queues (name, pool_size) VALUES ('small', 2)")
     for n in range(taken):
         until = "'2999-01-01 00:00:00.000000'"

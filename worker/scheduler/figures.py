@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, text
 
 from counterfoil.clock import MOMENT, after, elapsed_ms, stamp
 from counterfoil.tabs import TABS
-from counterfoil.ticket import Ticket
+from counterfoil.ticket import PENDING, Ticket
 
 TABLE = "counterfoil_tickets"
 MINUTE = 60
@@ -28,7 +28,7 @@ def counter(name: str) -> Callable[[Connection], int]:
 
     def ahead(connection: Connection) -> int:
         moment = MOMENT[connection.dialect.name]
-        query = text(f"SELECT count(*) FROM {TABLE} WHERE state = 'pending' AND due_at > {moment}")
+        query = text(f"SELECT count(*) FROM {TABLE} WHERE {PENDING} AND due_at > {moment}")
         return int(connection.execute(query).scalar_one())
 
     def tab(connection: Connection) -> int:
@@ -69,7 +69,7 @@ def queues(connection: Connection) -> dict[str, dict[str, Any]]:
     due = connection.execute(
         text(
             f"SELECT queue, count(*) AS due, {elapsed_ms(dialect, 'min(due_at)')} AS wait FROM {TABLE} "
-            f"WHERE state = 'pending' AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
+            f"WHERE {PENDING} AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
             "GROUP BY queue"
         )
     )

@@ -6,10 +6,13 @@ queue and beat, and the drains that find more add the next, so a sudden flood ta
 hint too many costs a fork and finds nothing.
 """
 
-from sqlalchemy import Connection, text
+from collections import Counter
+
+from sqlalchemy import Connection, select, text
 
 from counterfoil import aside, lanes, lease
-from counterfoil.clock import MOMENT
+from counterfoil.clock import MOMENT, moment
+from counterfoil.tables import Process
 
 from .duty import Beat
 
@@ -32,33 +35,40 @@ class Ringer:
         with beat.transaction() as connection:
             moved += len(aside.give_up_unknown(connection, grace))
             lacking = _lacking(connection)
-        return repaired + moved + sum(self._ring(beat, queue, places) for queue, places in lacking.items())
+        return repaired + moved + sum(self._ring(beat, queue, hints) for queue, hints in lacking.items())
 
-    def _ring(self, beat: Beat, queue: str, places: int | None) -> int:
-        if places is not None and places <= beat.rings.waiting(queue):
-            return 0
-        return int(beat.rings.ring(queue))
+    def _ring(self, beat: Beat, queue: str, hints: int) -> int:
+        # While all workers are busy, hints would pile up, and each cost a fork later.
+        return 0 if beat.rings.waiting(queue) >= hints else int(beat.rings.ring(queue))
 
 
-def _lacking(connection: Connection) -> dict[str, int | None]:
-    """Queues with a due candidate that are not paused: free places of the pool, None without a pool size."""
+def _lacking(connection: Connection) -> dict[str, int]:
+    """Queues with a due candidate, neither paused nor full: how many hints are of use, at least one.
+
+    That is one for each worker that listens (one if none does: it will come), within the pool's free places.
+    """
     due = lease.due_queues(connection)
     if not due:
         return {}
-    moment = MOMENT[connection.dialect.name]
+    now = MOMENT[connection.dialect.name]
     rows = connection.execute(
         text(
-            f"SELECT q.name, q.pool_size, q.paused AND (q.paused_until IS NULL OR q.paused_until > {moment}) "
+            f"SELECT q.name, q.pool_size, q.paused AND (q.paused_until IS NULL OR q.paused_until > {now}) "
             f"AS paused, (SELECT count(*) FROM counterfoil_slots s WHERE s.queue = q.name "
-            f"AND s.until > {moment}) AS taken FROM counterfoil_queues q"
+            f"AND s.until > {now}) AS taken FROM counterfoil_queues q"
         )
     ).fetchall()
     known = {row.name: row for row in rows}
-    found: dict[str, int | None] = {}
+    live = select(Process.queues).where(Process.sort == "worker", Process.seen_until > moment())
+    listeners = Counter(queue for (queues,) in connection.execute(live) for queue in queues or ())
+    found: dict[str, int] = {}
     for queue in due:
         row = known.get(queue)
-        if row is None or (not row.paused and row.pool_size is None):
-            found[queue] = None
-        elif not row.paused and row.pool_size > row.taken:
-            found[queue] = row.pool_size - row.taken
+        hints = max(1, listeners[queue])
+        if row is None or row.pool_size is None:
+            found[queue] = hints
+        elif row.pool_size > row.taken:
+            found[queue] = min(hints, row.pool_size - row.taken)
+        if row is not None and row.paused:
+            found.pop(queue, None)
     return found
