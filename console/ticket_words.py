@@ -61,12 +61,13 @@ def row_when(row: Any, now: datetime) -> When:
         return When(gettext("due"), row.due_at)
     if row.state == "running":
         return When(gettext("started"), row.started_at)
-    return When(gettext("finished"), row.done)
+    return When(gettext("ran") if row.state in ("done", "errored") else gettext("ended"), row.done)
 
 
 def row_verbs(state: str) -> list[str]:
     """The acts that stand on a row itself. A done one runs again only from its own page."""
-    return [verb for verb in operator_verbs(state) if verb in ON_A_ROW and (state, verb) != ("done", "retry")]
+    none = {("done", "retry"), ("held", "run-now")}  # a held one is released first; a done one needs its words
+    return [verb for verb in operator_verbs(state) if verb in ON_A_ROW and (state, verb) not in none]
 
 
 def bulk_verbs(tab: str) -> list[str]:

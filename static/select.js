@@ -46,7 +46,10 @@ const open = async (url, act) => {
   const dialog = document.getElementById("acts-dialog");
   await window.htmx.ajax("GET", url, { target: "#acts-body", swap: "innerHTML" });
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector((act ? `#act-${act} ` : "") + 'input[name="reason"]')?.focus();
+  const asked = act && dialog.querySelector(`#act-${act}`);
+  if (!asked) return;
+  asked.open = true;
+  asked.querySelector('input[name="reason"]')?.focus();
 };
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;

@@ -12,7 +12,7 @@ from .tickets import SIZE, TicketRow, _rows
 
 _CLEAN = text(
     "counterfoil_tickets.done IS NOT NULL AND counterfoil_tickets.state = 'done' "
-    "AND NOT counterfoil_tickets.trouble"
+    "AND NOT counterfoil_tickets.trouble AND counterfoil_tickets.kept IS NULL"
 )
 
 
