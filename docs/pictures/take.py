@@ -46,6 +46,7 @@ def trouble(house: House) -> None:
     visitor.press("/orders", article="Slide rule", pay="later")
     visitor.press("/orders", article=DANGEROUS, quantity=40)
     visitor.press("/till/mistake")
+    wait_for(lambda: len(house.read(errored, "Customer!99999999")) > 1, 120, house.log)
 
 
 def main() -> None:
