@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
@@ -249,14 +249,15 @@ def test_one_bad_row_at_the_head_does_not_stop_the_lifeline(stage: Stage) -> Non
 def test_a_figure_that_is_dear_is_taken_less_often(stage: Stage) -> None:
     taken: list[float] = []
 
-    def take(connection: Connection) -> int:
+    def take(connection: Connection, now: datetime) -> int:
         taken.append(time.monotonic())
         time.sleep(0.1)
         return len(taken)
 
-    paced, beat = Paced(take, 0.0), stage.beat()
+    paced = Paced(take, 0.0)
     while len(taken) < 2:
-        paced.refresh(beat)
+        with stage.engine.connect() as connection:
+            paced.refresh(connection, datetime.now(UTC))
         assert not taken or time.monotonic() - taken[0] < 30
     assert taken[1] - taken[0] >= 1.0  # ten times its cost
     assert paced.value == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from counterfoil.clock import MOMENT, after, elapsed_ms, stamp
+from counterfoil.clock import MOMENT, after, elapsed_ms
 from counterfoil.tabs import TABS
 from counterfoil.ticket import PENDING, Ticket
 
@@ -23,22 +23,20 @@ COUNTED = (
 """What is counted; `ahead` is delayed and retrying together, which the index knows without the rows."""
 
 
-def counter(name: str) -> Callable[[Connection], int]:
-    """Counts one of COUNTED."""
+def counter(name: str) -> Callable[[Connection, datetime], int]:
+    """Counts one of COUNTED, at the database's time given."""
 
-    def ahead(connection: Connection) -> int:
-        moment = MOMENT[connection.dialect.name]
-        query = text(f"SELECT count(*) FROM {TABLE} WHERE {PENDING} AND due_at > {moment}")
-        return int(connection.execute(query).scalar_one())
-
-    def tab(connection: Connection) -> int:
-        now: datetime = connection.execute(select(stamp())).scalar_one()
-        conditions = TABS[name].conditions(now)
+    def count(connection: Connection, now: datetime) -> int:
+        conditions = (
+            [text("counterfoil_tickets.state = 'pending'"), Ticket.due_at > now]
+            if name == "ahead"
+            else TABS[name].conditions(now)
+        )
         return int(
             connection.execute(select(func.count()).select_from(Ticket).where(*conditions)).scalar_one()
         )
 
-    return ahead if name == "ahead" else tab
+    return count
 
 
 def tabs(counted: dict[str, int]) -> dict[str, int]:
@@ -53,7 +51,7 @@ def tabs(counted: dict[str, int]) -> dict[str, int]:
     }
 
 
-def queues(connection: Connection) -> dict[str, dict[str, Any]]:
+def queues(connection: Connection, now: datetime) -> dict[str, dict[str, Any]]:
     """Queue -> due (with those waiting for a lane), oldest_wait_ms, running, drains, pool_size, paused."""
     dialect = connection.dialect.name
     moment = MOMENT[dialect]
@@ -88,7 +86,7 @@ def _nothing() -> dict[str, Any]:
     return {"due": 0, "oldest_wait_ms": 0, "running": 0, "drains": 0, "pool_size": None, "paused": False}
 
 
-def rates(connection: Connection) -> dict[str, int]:
+def rates(connection: Connection, now: datetime) -> dict[str, int]:
     """How many reached each final state within the last minute; `finished` is all of them."""
     lately = after(connection.dialect.name, f"-{MINUTE}")
     found = {}

@@ -7,10 +7,12 @@ written when something changed, and every five seconds as a sign of life.
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
+from counterfoil.clock import stamp
 from counterfoil.tables import Sample
 
 from . import figures
@@ -24,19 +26,18 @@ LONGEST_SECONDS = 30.0
 class Paced:
     """A figure with a pace of its own: taken again when ten times its cost has passed, and a second."""
 
-    def __init__(self, take: Callable[[Connection], Any], every_seconds: float) -> None:
+    def __init__(self, take: Callable[[Connection, datetime], Any], every_seconds: float) -> None:
         self._take = take
         self._every_seconds = every_seconds
         self._next_at = 0.0
         self.value: Any = None
 
-    def refresh(self, beat: Beat) -> None:
-        """Take it if it is time."""
+    def refresh(self, connection: Connection, now: datetime) -> None:
+        """Take it if it is time; `now` is the database's."""
         started = time.monotonic()
         if started < self._next_at:
             return
-        with beat.transaction(LONGEST_SECONDS) as connection:
-            self.value = self._take(connection)
+        self.value = self._take(connection, now)
         cost = time.monotonic() - started
         self._next_at = started + max(self._every_seconds, cost / SHARE_OF_A_CORE)
 
@@ -57,8 +58,10 @@ class Sampler:
     def act(self, beat: Beat) -> int:
         """Takes the figures whose time has come and writes a snapshot; 1 if it wrote one."""
         started = time.monotonic()
-        for paced in (*self._counts.values(), self._queues, self._rates):
-            paced.refresh(beat)
+        with beat.transaction(LONGEST_SECONDS) as connection:
+            now: datetime = connection.execute(select(stamp())).scalar_one()
+            for paced in (*self._counts.values(), self._queues, self._rates):
+                paced.refresh(connection, now)
         counts = figures.tabs({name: paced.value for name, paced in self._counts.items()})
         taken = (counts, self._queues.value, self._rates.value)
         if taken == self._written and started - self._written_at < SIGN_OF_LIFE_SECONDS:
