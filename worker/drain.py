@@ -93,9 +93,9 @@ class Drain:
             outcome_next = None
         else:
             self._ring_further(connection)
-            outcome_next = self.runner.run(claimed, self._ride).next
             self.budget.tickets -= 1
             self.ran += 1
+            outcome_next = self.runner.run(claimed, self._ride).next
         if outcome_next is None:
             self.witness.idle()
         self.wish.install()  # the work may have changed handlers
