@@ -17,6 +17,7 @@ COMMANDS = {
     "users": "users",
     "queues": "queues",
     "tickets": "tickets",
+    "trail": "trail",
     "moves": "moves",
 }
 """Command -> module of this package; the command is the module's attribute of the same name."""

@@ -91,6 +91,18 @@ def test_an_act_stands_in_the_trail_like_a_click(run: Run, engine: Engine) -> No
     assert "a test order" in run("tickets", "show", "1").output
 
 
+def test_the_trail_tells_who_did_what(run: Run) -> None:
+    run("tickets", "open", "Work")
+    run("tickets", "open", "Work")
+    run("tickets", "hold", "1", "2", "--reason", "wait for the bank")
+    told = run("trail").output
+    assert "hold" in told
+    assert "ticket 2" in told
+    (line,) = run("trail", "--ticket", "1", "--json").output.splitlines()
+    entry = json.loads(line)
+    assert (entry["verb"], entry["reason"], entry["after"]["state"]) == ("hold", "wait for the bank", "held")
+
+
 def test_what_may_not_be_done_is_refused_with_the_reason_and_the_rest_goes_on(
     run: Run, engine: Engine
 ) -> None:
