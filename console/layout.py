@@ -86,9 +86,9 @@ def environment_tone(name: str) -> str:
     return known.get(name.lower()) or f"own-{zlib.crc32(name.lower().encode()) % TONES + 1}"
 
 
-def favicon() -> str:
+def favicon(errored: int | None) -> str:
     """The tab's icon: red with errored tickets, else calm."""
-    return static("favicon-errored.svg" if errored_now() else "favicon.svg")
+    return static("favicon-errored.svg" if errored else "favicon.svg")
 
 
 def places() -> list[Place]:

@@ -1,5 +1,6 @@
-// What every page does by itself: toasts leave, menus and dialogs open and close, relative times stay true.
-const TOAST_MS = 8000, UNDO_MS = 30000;
+// What every page does by itself: toasts leave, menus and dialogs open and close, relative times stay true, title
+// and icon tell how many are errored, panels that poll do so while the page is seen.
+const TOAST_MS = 8000, UNDO_MS = 30000, BEAT_MS = 5000;
 
 document.addEventListener("click", (event) => {
   const at = event.target;
@@ -56,3 +57,21 @@ setInterval(() => {
     if (time.textContent !== text) time.textContent = text;
   }
 }, 10000);
+
+setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new Event("beat")); }, BEAT_MS);
+
+// Whatever shows the number bears it as data-errored; title, icon and badge follow.
+const bare = document.title.replace(/^\(\S+\) /, "");
+const tell = (errored) => {
+  const shown = errored.toLocaleString(document.documentElement.lang);
+  document.title = errored ? `(${shown}) ${bare}` : bare;
+  const icon = document.getElementById("favicon"), badge = document.getElementById("errored-badge");
+  const wanted = errored ? icon.dataset.errored : icon.dataset.calm;
+  if (icon.getAttribute("href") !== wanted) icon.href = wanted;
+  if (!badge) return;
+  badge.hidden = !errored;
+  badge.textContent = shown;
+};
+new MutationObserver((changes) => {
+  for (const { target } of changes) tell(Number(target.dataset.errored) || 0);
+}).observe(document.getElementById("content"), { subtree: true, attributeFilter: ["data-errored"] });

@@ -189,3 +189,27 @@ def _faults(page: Page) -> list[str]:
         for violation in Axe().run(page, options=RULES).response["violations"]
         for node in violation["nodes"]
     ]
+
+
+def test_title_icon_and_badge_follow_the_number_without_loading_the_page_again(
+    shown: Shown, browser: Browser, sqlite_url: str
+) -> None:
+    page = _page(_context(browser, 1280, "light"), [])
+    page.clock.install()
+    _enter(page, shown)
+    assert page.title().startswith("(1,813) Overview")
+    page.evaluate("window.stays = true")
+    for errored, title, icon, badge in (
+        (2, "(2) Overview", "errored", "2"),
+        (0, "Overview", "favicon.svg", ""),
+    ):
+        engine = prepare(create_engine(sqlite_url))
+        with engine.begin() as connection:
+            connection.execute(insert(Sample).values(counts={"errored": errored}, queues={}, rates={}))
+        engine.dispose()
+        with page.expect_response("**/"):
+            page.clock.run_for(5000)
+        page.wait_for_function(f"document.title.startsWith({title!r})")
+        assert icon in (page.get_attribute("#favicon", "href") or "")
+        assert page.inner_text("#errored-badge") == badge
+    assert page.evaluate("window.stays")
