@@ -28,7 +28,7 @@ def test_a_ticked_row_names_tests_and_a_guide_that_exist(row: str, text: str) ->
         if place or "/" in name or name.endswith(".py"):
             path = place or name
             file = ROOT / "tests" / path.removeprefix("tests/")
-            assert file.exists() or (file := file_beside(file)).exists(), f"{row}: there is no {path}"
+            assert file.exists(), f"{row}: there is no {path}"
             if not place:
                 continue
         assert f"def {test}(" in file.read_text(), f"{row}: {file.name} has no {test}"
@@ -36,8 +36,3 @@ def test_a_ticked_row_names_tests_and_a_guide_that_exist(row: str, text: str) ->
     assert guides, f"{row} names no guide"
     for guide in guides:
         assert (ROOT / "docs" / guide).exists(), f"{row}: there is no docs/{guide}"
-
-
-def file_beside(file: Path) -> Path:
-    """`test_x.py` after `tests/counterfoil/test_y.py` stands in the same folder."""
-    return ROOT / "tests" / "counterfoil" / file.name
