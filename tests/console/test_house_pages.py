@@ -291,3 +291,16 @@ def test_the_probe_of_readiness_notices_redis(
 def _link(page: str, rel: str) -> str | None:
     found = page.partition(f'rel="{rel}" href="')[2]
     return unescape(found.partition('"')[0]) or None
+
+
+def test_a_second_pause_tells_the_first_in_the_trail(engine: Engine) -> None:
+    _house(engine)
+    with engine.begin() as connection:
+        pause_queue(connection, "default", Actor("ada", "console"), "first", EVER)
+        pause_queue(connection, "default", Actor("otto", "cli"), "second")
+        told = connection.execute(select(TrailEntry.before, TrailEntry.after).order_by(TrailEntry.id)).all()
+    assert told[0].before["paused"] is False
+    assert told[1].before == told[0].after
+    assert told[1].before["paused_by"] == "ada"
+    assert told[1].before["paused_until"].startswith("2099-01-01")
+    assert told[1].after["paused_reason"] == "second"
