@@ -39,10 +39,10 @@ class Ending:
 
     @property
     def how(self) -> str:
-        """In words: "killed (signal 9)", "exited with 3 in the middle of the work"."""
+        """In words: "killed (signal 9)", "exited with 3"."""
         if os.WIFSIGNALED(self.status):
             return f"killed (signal {os.WTERMSIG(self.status)})"
-        return f"exited with {os.WEXITSTATUS(self.status)} in the middle of the work"
+        return f"exited with {os.WEXITSTATUS(self.status)}"
 
     def failure(self) -> Failure:
         """The failed attempt that this ending is, for the ticket whose work had begun."""
@@ -57,7 +57,8 @@ class Ending:
             )
         if self.cause is Cause.LEASE:
             return Failure("lost", "worker lost: its lease ran out", fingerprint="lost: lease")
-        return Failure("lost", f"worker {self.how}", fingerprint=f"lost: {self.status}")
+        middle = "" if os.WIFSIGNALED(self.status) else " in the middle of the work"
+        return Failure("lost", f"worker {self.how}{middle}", fingerprint=f"lost: {self.status}")
 
     def charges(self, ticket_id: int, fence: str) -> bool:
         """Whether this ticket's work had begun and pays for the ending."""

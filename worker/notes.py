@@ -5,6 +5,7 @@ tried once more and then counted: it never fails the work, and what waits is bou
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -62,12 +63,13 @@ class Notes:
         """Write what is left; gives up after `seconds`."""
         if self.dropped:
             log.warning("drain %s: %d messages of its work were dropped", self.drain_id, self.dropped)
-        for _ in range(WAITING_LIMIT // BATCH + 2):
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
             self.write()
             if self._under_way is None:
                 return
             try:
-                self._under_way.result(timeout=seconds)
+                self._under_way.result(timeout=left)
             except Exception as error:
                 log.warning("logs of drain %s: %s", self.drain_id, type(error).__name__)
 

@@ -55,6 +55,7 @@ class Presence:
         self.reachable = reachable
         self.seen_seconds = RENEWALS * renew_seconds
         self._next_at = 0.0
+        self._failing = False
         self._answer: Future[str | None] | None = None
 
     def appear(self, connection: Connection) -> None:
@@ -81,9 +82,11 @@ class Presence:
         """Renew when it is time, and take the operator's wish; never waits."""
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
-            if (error := answer.exception()) is not None:
-                log.warning("worker %s could not renew its row: %s", self.name, type(error).__name__)
-            elif answer.result() == "stop" and not self.stop.asked:
+            error = answer.exception()
+            if error is not None and not self._failing:
+                log.warning("worker %s cannot renew its row: %s: trying on", self.name, error)
+            self._failing = error is not None
+            if error is None and answer.result() == "stop" and not self.stop.asked:
                 log.info("worker %s: an operator wishes it to stop", self.name)
                 self.stop.ask()
         now = time.monotonic()

@@ -56,27 +56,20 @@ class PostgresServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Makes the cluster and starts it.
+        """Makes the cluster, if there is none yet, and starts it.
 
         Raises:
             ServerDidNotStart: with the reason.
         """
         binaries = find_binaries()
-        self.folder.mkdir(parents=True)
-        self.log.touch()
-        ids = owner()
-        as_owner: dict[str, object] = {}
-        if ids:
-            as_owner = {"user": ids[0], "group": ids[1], "extra_groups": []}
-            for path in (self.folder, self.log):
-                os.chown(path, *ids)
-        self._initdb(binaries, as_owner)
+        if not self.folder.exists():
+            self._make(binaries)
         command = [str(binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         for name, value in {**self.settings, "unix_socket_directories": str(self.folder)}.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **as_owner
+                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **_as_owner()
             )
         wait_until(self._answers, self.process, self.log)
 
@@ -89,6 +82,14 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def _make(self, binaries: Path) -> None:
+        self.folder.mkdir(parents=True)
+        self.log.touch()
+        if ids := owner():
+            for path in (self.folder, self.log):
+                os.chown(path, *ids)
+        self._initdb(binaries, _as_owner())
 
     def _initdb(self, binaries: Path, as_owner: dict[str, object]) -> None:
         command = [str(binaries / "initdb"), "-D", str(self.folder / "data"), "-U", "counterfoil"]
@@ -113,3 +114,8 @@ class PostgresServer:
             return False
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def _as_owner() -> dict[str, object]:
+    ids = owner()
+    return {"user": ids[0], "group": ids[1], "extra_groups": []} if ids else {}
