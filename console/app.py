@@ -23,6 +23,7 @@ from . import (
     limits,
     live,
     routes,
+    strings,
     ticket_words,
     times,
     words,
@@ -61,7 +62,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     routes.install(app)
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
-    for part in (headers, answers, errors, assets, times, layout, limits, words, ticket_words, live):
+    for part in (headers, answers, errors, assets, times, layout, limits, strings, words, ticket_words, live):
         part.install(app)
     return app
 
