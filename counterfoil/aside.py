@@ -10,15 +10,15 @@ from sqlalchemy import BigInteger, Connection, Float, bindparam, text
 
 from . import door, lanes, settle
 from .clock import MOMENT, STAMP, after
+from .database import among, by
 
 CHUNK = 1000
 _PAUSED = "v.paused AND (v.paused_until IS NULL OR v.paused_until > {moment})"
 
 
 def set_aside(connection: Connection, chunk: int = CHUNK) -> int:
-    """Set aside pending tickets of paused view models, up to `chunk` each; index _view_model."""
-    dialect = connection.dialect.name
-    moment = MOMENT[dialect]
+    """Set aside pending tickets of paused view models, up to `chunk` of each; index _aside."""
+    moment = MOMENT[connection.dialect.name]
     paused = connection.execute(
         text(f"SELECT v.name FROM counterfoil_view_models v WHERE {_PAUSED.format(moment=moment)}")
     ).scalars()
@@ -27,12 +27,10 @@ def set_aside(connection: Connection, chunk: int = CHUNK) -> int:
 
 def _set_aside(connection: Connection, view_model: str, chunk: int) -> int:
     dialect = connection.dialect.name
-    locked = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     rows = connection.execute(
         text(
             f"UPDATE {door.TABLE} SET turn = false, aside = 'paused', aside_since = {STAMP[dialect]} "
-            f"WHERE id IN (SELECT id FROM {door.TABLE} WHERE view_model = :name AND state = 'pending' "
-            f"AND aside IS NULL ORDER BY id LIMIT :chunk {locked}) RETURNING id, lane"
+            f"WHERE {among(dialect, _first(dialect, ':name', None))} RETURNING id, lane"
         ).bindparams(bindparam("chunk", type_=BigInteger())),
         {"name": view_model, "chunk": chunk},
     ).fetchall()
@@ -40,10 +38,29 @@ def _set_aside(connection: Connection, view_model: str, chunk: int) -> int:
     return len(rows)
 
 
+def _first(dialect: str, name: str, cause: str | None, lock: bool = True) -> str:
+    """The first pending ticket ids of a view model that are aside for a cause, or not at all.
+
+    PostgreSQL: name and id are compared as a row, so that the order cannot become one by id alone: where none
+    is left to be found, the table would be read by its primary key.
+    """
+    aside = "aside IS NULL" if cause is None else f"aside = {cause}"
+    found = f"SELECT id FROM {door.TABLE} t{by(dialect, 'aside')} WHERE state = 'pending' AND {aside} AND "
+    order = "ORDER BY aside, view_model, id LIMIT :chunk"
+    if dialect != "postgresql":
+        return f"{found} t.view_model = {name} {order}"
+    locked = " FOR UPDATE SKIP LOCKED" if lock else ""
+    return (
+        f"{found} (view_model, id) >= ({name}, 0) AND (view_model, id) <= ({name}, {_LAST}) {order}{locked}"
+    )
+
+
+_LAST = 2**63 - 1
+
+
 def set_back(connection: Connection, chunk: int = CHUNK) -> int:
     """Let the trigger decide again about tickets whose cause is gone: not paused any more, known again."""
-    dialect = connection.dialect.name
-    moment = MOMENT[dialect]
+    moment = MOMENT[connection.dialect.name]
     ready = {
         "paused": f"NOT ({_PAUSED.format(moment=moment)})",
         "unknown": f"v.known_until > {moment}",
@@ -52,15 +69,20 @@ def set_back(connection: Connection, chunk: int = CHUNK) -> int:
 
 
 def _set_back(connection: Connection, cause: str, lifted: str, chunk: int) -> int:
-    dialect = connection.dialect.name
-    locked = "FOR UPDATE OF t SKIP LOCKED" if dialect == "postgresql" else ""
-    # Ids first: a table of tickets joined in the UPDATE's own WHERE would let a plan join over all of it.
+    one = _first(connection.dialect.name, "v.name", ":cause", lock=False).replace(":chunk", "1")
+    names = connection.execute(
+        text(f"SELECT v.name FROM counterfoil_view_models v WHERE {lifted} AND ({one}) IS NOT NULL"),
+        {"cause": cause},
+    ).scalars()
+    return sum(_set_back_one(connection, cause, name, chunk) for name in names.all())
+
+
+def _set_back_one(connection: Connection, cause: str, view_model: str, chunk: int) -> int:
     found = connection.execute(
-        text(
-            f"SELECT t.id FROM counterfoil_view_models v, {door.TABLE} t WHERE {lifted} "
-            f"AND t.view_model = v.name AND t.state = 'pending' AND t.aside = :cause LIMIT :chunk {locked}"
-        ).bindparams(bindparam("chunk", type_=BigInteger())),
-        {"cause": cause, "chunk": chunk},
+        text(_first(connection.dialect.name, ":name", ":cause")).bindparams(
+            bindparam("chunk", type_=BigInteger())
+        ),
+        {"cause": cause, "name": view_model, "chunk": chunk},
     ).scalars()
     ids = sorted(found.all())
     back = text(

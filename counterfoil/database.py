@@ -34,6 +34,16 @@ def dialect_name(connection: Connection) -> str:
     return connection.dialect.name
 
 
+def by(dialect: str, index: str) -> str:
+    """Behind a table of tickets: SQLite is told the index, PostgreSQL finds it by its partial condition."""
+    return f" INDEXED BY counterfoil_tickets_{index}" if dialect == "sqlite" else ""
+
+
+def among(dialect: str, found: str) -> str:
+    """`id` among those that a SELECT finds; PostgreSQL: as an array, so that no plan joins the table."""
+    return f"id = ANY(ARRAY({found}))" if dialect == "postgresql" else f"id IN ({found})"
+
+
 def wait_at_most(connection: Connection, seconds: float) -> None:
     """Bound how long the rest of this transaction (SQLite: this connection) waits for a lock."""
     if connection.dialect.name == "sqlite":

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Connection, String, TextClause, bindparam, te
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from .clock import MOMENT
+from .database import by
 
 WAITING = "state = 'pending' AND NOT turn AND aside IS NULL AND lane IS NOT NULL"
 HOLDING = "state = 'pending' AND turn AND lane IS NOT NULL"
@@ -25,29 +26,30 @@ _NO_PLACE = ("", "")
 
 # A loose scan finds the lane's queues, then per queue the best due one by a probe of each priority, else the
 # earliest. It gives and never takes, and skips rows that somebody else is just moving.
+_FIRST = (
+    f"{WAITING} AND w.lane = q.lane AND w.queue = q.queue AND w.priority = p.priority "
+    "AND w.due_at <= {until} ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
 _ELECT_POSTGRESQL = text(f"""
 UPDATE counterfoil_tickets SET turn = true WHERE id = ANY(ARRAY(
   WITH RECURSIVE q(lane, queue) AS (
     SELECT l.lane, (SELECT w.queue FROM counterfoil_tickets w WHERE {WAITING} AND w.lane = l.lane
-                    ORDER BY w.queue LIMIT 1)
+                    ORDER BY w.lane, w.queue LIMIT 1)
       FROM unnest(:lanes) AS l(lane)
     UNION ALL
     SELECT q.lane, (SELECT w.queue FROM counterfoil_tickets w WHERE {WAITING} AND w.lane = q.lane
-                    AND w.queue > q.queue ORDER BY w.queue LIMIT 1)
+                    AND w.queue > q.queue ORDER BY w.lane, w.queue LIMIT 1)
       FROM q WHERE q.queue IS NOT NULL
   )
   SELECT coalesce(due.id, early.id) FROM q
   LEFT JOIN LATERAL (
-    SELECT c.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) WITH ORDINALITY AS p(priority, n), LATERAL (
-      SELECT w.id FROM counterfoil_tickets w WHERE {WAITING} AND w.lane = q.lane AND w.queue = q.queue
-        AND w.priority = p.priority AND w.due_at <= {MOMENT["postgresql"]}
-      ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE SKIP LOCKED) c LIMIT 1
+    SELECT c.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority), LATERAL (
+      SELECT w.id FROM counterfoil_tickets w WHERE {_FIRST.format(until=MOMENT["postgresql"])}) c LIMIT 1
   ) due ON true
   LEFT JOIN LATERAL (
     SELECT c.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority), LATERAL (
-      SELECT w.id, w.due_at FROM counterfoil_tickets w WHERE {WAITING} AND w.lane = q.lane
-        AND w.queue = q.queue AND w.priority = p.priority AND due.id IS NULL
-      ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE SKIP LOCKED) c ORDER BY c.due_at, c.id LIMIT 1
+      SELECT w.id, w.due_at FROM counterfoil_tickets w
+      WHERE due.id IS NULL AND {_FIRST.format(until="'infinity'")}) c ORDER BY c.due_at, c.id LIMIT 1
   ) early ON true
   WHERE q.queue IS NOT NULL AND coalesce(due.id, early.id) IS NOT NULL
 ))""").bindparams(bindparam("lanes", type_=ARRAY(String())))
@@ -55,13 +57,15 @@ UPDATE counterfoil_tickets SET turn = true WHERE id = ANY(ARRAY(
 _WAITING_W = WAITING.replace("state", "w.state").replace("turn", "w.turn").replace("aside", "w.aside")
 _WAITING_W = _WAITING_W.replace("lane IS", "w.lane IS")
 _PROBE = (
-    "(SELECT w.id FROM counterfoil_tickets w WHERE {waiting} AND w.lane = q.lane AND w.queue = q.queue "
-    "AND w.priority = {p}{due} ORDER BY w.due_at, w.id LIMIT 1)"
+    "SELECT w.id, w.due_at FROM counterfoil_tickets w INDEXED BY counterfoil_tickets_wait "
+    "WHERE {waiting} AND w.lane = q.lane "
+    "AND w.queue = q.queue AND w.priority = {p}{due} ORDER BY w.due_at, w.id LIMIT 1"
 )
-_DUE = ", ".join(
-    _PROBE.format(waiting=_WAITING_W, p=p, due=f" AND w.due_at <= {MOMENT['sqlite']}")
-    for p in (1, 3, 5, 7, 9)
-)
+_PRIORITIES = (1, 3, 5, 7, 9)
+_PROBES = [_PROBE.format(waiting=_WAITING_W, p=p, due="{due}") for p in _PRIORITIES]
+_UNTIL_NOW = f" AND w.due_at <= {MOMENT['sqlite']}"
+_DUE = ", ".join(f"(SELECT id FROM ({probe.format(due=_UNTIL_NOW)}))" for probe in _PROBES)
+_EARLY = " UNION ALL ".join(f"SELECT * FROM ({probe.format(due='')})" for probe in _PROBES)
 _ELECT_SQLITE = text(f"""
 UPDATE counterfoil_tickets SET turn = 1 WHERE id IN (
   WITH RECURSIVE q(lane, queue) AS (
@@ -72,9 +76,7 @@ UPDATE counterfoil_tickets SET turn = 1 WHERE id IN (
                     AND w.queue > q.queue)
       FROM q WHERE q.queue IS NOT NULL
   )
-  SELECT coalesce({_DUE},
-    (SELECT w.id FROM counterfoil_tickets w WHERE {_WAITING_W} AND w.lane = q.lane AND w.queue = q.queue
-     ORDER BY w.due_at, w.id LIMIT 1))
+  SELECT coalesce({_DUE}, (SELECT id FROM ({_EARLY}) ORDER BY due_at, id LIMIT 1))
   FROM q WHERE q.queue IS NOT NULL
 )""")
 
@@ -112,23 +114,30 @@ def try_lock(connection: Connection, lane: str) -> bool:
 
 
 # Take back the turns of busy lanes at the head of the queue. A finish in flight holds its row: then nothing
-# is taken, else it waits for this short transaction and its elect sees what was taken.
+# is taken, else it waits for this short transaction and its elect sees what was taken. Each LATERAL bears a
+# LIMIT, so that no plan joins over the table.
 _SWEEP = text(f"""
 UPDATE counterfoil_tickets SET turn = false WHERE id = ANY(ARRAY(
   SELECT w.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority)
   CROSS JOIN LATERAL (
-    SELECT t.id FROM counterfoil_tickets t WHERE t.state = 'pending' AND t.turn AND t.queue = :queue
+    SELECT t.id, t.lane FROM counterfoil_tickets t WHERE t.state = 'pending' AND t.turn AND t.queue = :queue
       AND t.priority = p.priority AND t.due_at <= {MOMENT["postgresql"]} ORDER BY t.due_at, t.id LIMIT 200) c
-  JOIN counterfoil_tickets w ON w.id = c.id AND w.state = 'pending' AND w.turn
-  JOIN counterfoil_tickets r ON r.lane = w.lane AND r.state = 'running' AND r.lane IS NOT NULL
-  FOR UPDATE OF w SKIP LOCKED FOR SHARE OF r SKIP LOCKED))""")
+  CROSS JOIN LATERAL (
+    SELECT r.id FROM counterfoil_tickets r WHERE r.lane = c.lane AND r.state = 'running'
+    LIMIT 1 FOR SHARE SKIP LOCKED) r
+  CROSS JOIN LATERAL (
+    SELECT h.id FROM counterfoil_tickets h WHERE h.id = c.id AND h.state = 'pending' AND h.turn
+    LIMIT 1 FOR UPDATE SKIP LOCKED) w))""").bindparams(bindparam("queue", type_=String()))
+_HEAD = (
+    "SELECT * FROM (SELECT t.id, t.lane FROM counterfoil_tickets t INDEXED BY counterfoil_tickets_claim "
+    "WHERE t.state = 'pending' AND t.turn AND t.queue = :queue AND t.priority = {p} "
+    f"AND t.due_at <= {MOMENT['sqlite']} ORDER BY t.due_at, t.id LIMIT 200)"
+)
 _SWEEP_SQLITE = text(f"""
 UPDATE counterfoil_tickets SET turn = 0 WHERE id IN (
-  SELECT t.id FROM counterfoil_tickets t WHERE t.state = 'pending' AND t.turn AND t.queue = :queue
-    AND t.lane IS NOT NULL AND t.due_at <= {MOMENT["sqlite"]}
-    AND EXISTS (SELECT 1 FROM counterfoil_tickets r
-                WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = t.lane)
-  ORDER BY t.priority, t.due_at, t.id LIMIT 1000)""")
+  SELECT c.id FROM ({" UNION ALL ".join(_HEAD.format(p=p) for p in _PRIORITIES)}) c
+  WHERE EXISTS (SELECT 1 FROM counterfoil_tickets r
+                WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = c.lane))""")
 
 
 def sweep(connection: Connection, queue: str) -> int:
@@ -138,23 +147,31 @@ def sweep(connection: Connection, queue: str) -> int:
 
 
 def _idle(dialect: str) -> TextClause:
-    # A loose scan over the pairs of lane and queue that wait; SQLite has no LATERAL and no brackets in WITH.
+    # A loose scan over the pairs of lane and queue that wait: the lane's next queue, else the next lane.
+    # (A comparison of pairs is bounded by the lane alone on SQLite, and walks through all of a busy one.)
+    wait, turn = (by(dialect, index) for index in ("wait", "turn"))
     following = (
-        f"SELECT w.id FROM counterfoil_tickets w WHERE {_WAITING_W} AND (w.lane, w.queue) > ({{}}) "
-        "ORDER BY w.lane, w.queue LIMIT 1"
+        f"coalesce((SELECT w.id FROM counterfoil_tickets w{wait} WHERE {_WAITING_W} AND w.lane = {{0}} "
+        "AND w.queue > {1} ORDER BY w.lane, w.queue LIMIT 1), "
+        f"(SELECT w.id FROM counterfoil_tickets w{wait} WHERE {_WAITING_W} AND w.lane > {{0}} "
+        "ORDER BY w.lane, w.queue LIMIT 1))"
+    )
+    # Scalar subqueries, which PostgreSQL cannot turn into a hash of all that run or hold.
+    holder = (
+        f"(SELECT h.id FROM counterfoil_tickets h{turn} WHERE h.state = 'pending' AND h.turn "
+        "AND h.lane IS NOT NULL AND h.lane = k.lane AND h.queue = k.queue AND h.priority = {} "
+        f"AND h.due_at <= {MOMENT[dialect]} ORDER BY h.lane, h.queue, h.priority, h.due_at LIMIT 1) IS NULL"
     )
     return text(f"""
 WITH RECURSIVE k(lane, queue) AS (
-  SELECT f.lane, f.queue FROM counterfoil_tickets f WHERE f.id = ({following.format(":lane, :queue")})
+  SELECT f.lane, f.queue FROM counterfoil_tickets f WHERE f.id = {following.format(":lane", ":queue")}
   UNION ALL
-  SELECT n.lane, n.queue FROM k JOIN counterfoil_tickets n ON n.id = ({following.format("k.lane, k.queue")})
+  SELECT n.lane, n.queue FROM k JOIN counterfoil_tickets n ON n.id = {following.format("k.lane", "k.queue")}
 )
 SELECT k.lane, k.queue,
-  NOT EXISTS (SELECT 1 FROM counterfoil_tickets r
-              WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = k.lane)
-  AND NOT EXISTS (SELECT 1 FROM counterfoil_tickets h
-              WHERE h.state = 'pending' AND h.turn AND h.lane IS NOT NULL AND h.lane = k.lane
-                AND h.queue = k.queue AND h.due_at <= {MOMENT[dialect]}) AS idle
+  (SELECT r.id FROM counterfoil_tickets r
+   WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = k.lane LIMIT 1) IS NULL
+  AND {" AND ".join(holder.format(p) for p in _PRIORITIES)} AS idle
 FROM (SELECT lane, queue FROM k LIMIT :chunk) k""").bindparams(bindparam("chunk", type_=BigInteger()))
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from . import door, lanes
 from .clock import MOMENT, RANDOM_TOKEN, STAMP, after, elapsed_ms
 from .columns import Json
+from .database import by
+from .ticket import PENDING
 
 ROUNDS = 12
 """How many laned candidates one claim looks at before it says that nothing can be had."""
@@ -113,7 +115,8 @@ def _candidate(dialect: str, lock: bool, beyond: str = "") -> str:
             f"ORDER BY t.due_at, t.id LIMIT 1{locked}) c LIMIT 1"
         )
     probes = ", ".join(
-        f"(SELECT id FROM counterfoil_tickets WHERE {where} AND priority = {p} ORDER BY due_at, id LIMIT 1)"
+        f"(SELECT id FROM counterfoil_tickets{by(dialect, 'claim')} WHERE {where} AND priority = {p} "
+        "ORDER BY due_at, id LIMIT 1)"
         for p in (1, 3, 5, 7, 9)
     )
     return f"SELECT coalesce({probes})"
@@ -384,7 +387,7 @@ def seconds_to_next_due(connection: Connection) -> float | None:
     found = connection.execute(
         text(
             f"SELECT -{elapsed_ms(dialect, 'due_at')} FROM counterfoil_tickets "
-            f"WHERE state = 'pending' AND due_at > {MOMENT[dialect]} ORDER BY due_at LIMIT 1"
+            f"WHERE {PENDING} AND due_at > {MOMENT[dialect]} ORDER BY due_at LIMIT 1"
         )
     ).scalar()
     return None if found is None else max(0.0, float(found) / 1000)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, text
 
-from .ticket import STATES, Ticket
+from .ticket import PENDING, STATES, Ticket
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 """How far ahead `expiring` and `leaving` look."""
@@ -87,13 +87,14 @@ def _final(state: str) -> Tab:
 
 
 _PENDING = "counterfoil_tickets.state = 'pending'"
+_ALL_PENDING = f"counterfoil_tickets.{PENDING}"
 _WAITS = ("pending",)
 
 _ALL = (
     Tab("all", "counterfoil_tickets_pkey", Order("id", descending=True)),
-    Tab("pending", "counterfoil_tickets_pending", Order("due_at"), _PENDING, bound="past", states=_WAITS),
+    Tab("pending", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING, bound="past", states=_WAITS),
     Tab(
-        "delayed", "counterfoil_tickets_pending", Order("due_at"), _PENDING,
+        "delayed", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING,
         rest="counterfoil_tickets.claims = 0", bound="ahead", states=_WAITS,
     ),
     Tab(

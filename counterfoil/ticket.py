@@ -36,6 +36,12 @@ ASIDE_CAUSES = ("root", "unknown", "paused")
 its view model is paused."""
 
 
+PENDING = "state || '' = 'pending'"
+"""How the views over all pending tickets ask for them, so that their index serves them and nobody else. It
+is in the order of due_at: where a priority has nothing, a probe of the claim's or the lanes' index would
+otherwise be answered from it, by reading all of it."""
+
+
 def _partial(name: str, columns: str, where: str, unique: bool = False) -> Index:
     return Index(
         f"counterfoil_tickets_{name}",
@@ -131,13 +137,15 @@ class Ticket(Base):
         _partial("turn", "lane queue priority due_at", "state = 'pending' AND turn AND lane IS NOT NULL"),
         _partial("lane", "lane", "state = 'running' AND lane IS NOT NULL", unique=True),
         _partial("running", "drain_id id", "state = 'running'"),
-        _partial("aside", "aside view_model id", "state = 'pending' AND aside IS NOT NULL"),
+        # Set aside and back: what is not aside too, so that a pause finds at once that nothing is left.
+        _partial("aside", "aside view_model id", "state = 'pending'"),
         # Views of the console and the duties: one WHERE clause, one index each.
-        _partial("pending", "due_at id", "state = 'pending'"),
+        _partial("pending", "due_at id", PENDING),
         _partial("held", "opened_at id", "state = 'held'"),
         _partial("final", "state done id", "done IS NOT NULL"),
         _partial("deadline", "expires_at id", "state IN ('held','pending') AND expires_at IS NOT NULL"),
-        _partial("purge", "delete_time id", "done IS NOT NULL"),
+        _partial("purge", "delete_time id", "done IS NOT NULL AND kept IS NULL"),
+        _partial("kept", "kept id", "done IS NOT NULL AND kept IS NOT NULL"),
         # Rows that simply succeed never enter these two, so they cost such a ticket nothing: what waits for
         # another try stands behind no million of delayed ones, what is troubled behind no clean receipts.
         _partial("retrying", "due_at id", "state = 'pending' AND claims > 0"),

@@ -228,8 +228,8 @@ def upgrade() -> None:
         "counterfoil_tickets",
         ["aside", "view_model", "id"],
         unique=False,
-        postgresql_where=sa.text("state = 'pending' AND aside IS NOT NULL"),
-        sqlite_where=sa.text("state = 'pending' AND aside IS NOT NULL"),
+        postgresql_where=sa.text("state = 'pending'"),
+        sqlite_where=sa.text("state = 'pending'"),
     )
     op.create_index(
         "counterfoil_tickets_batch",
@@ -308,16 +308,24 @@ def upgrade() -> None:
         "counterfoil_tickets",
         ["due_at", "id"],
         unique=False,
-        postgresql_where=sa.text("state = 'pending'"),
-        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state || '' = 'pending'"),
+        sqlite_where=sa.text("state || '' = 'pending'"),
     )
     op.create_index(
         "counterfoil_tickets_purge",
         "counterfoil_tickets",
         ["delete_time", "id"],
         unique=False,
-        postgresql_where=sa.text("done IS NOT NULL"),
-        sqlite_where=sa.text("done IS NOT NULL"),
+        postgresql_where=sa.text("done IS NOT NULL AND kept IS NULL"),
+        sqlite_where=sa.text("done IS NOT NULL AND kept IS NULL"),
+    )
+    op.create_index(
+        "counterfoil_tickets_kept",
+        "counterfoil_tickets",
+        ["kept", "id"],
+        unique=False,
+        postgresql_where=sa.text("done IS NOT NULL AND kept IS NOT NULL"),
+        sqlite_where=sa.text("done IS NOT NULL AND kept IS NOT NULL"),
     )
     op.create_index(
         "counterfoil_tickets_retrying",

@@ -1,0 +1,145 @@
+"""Each locking statement's plan on a large table: its index, and how little of the table it touches."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from counterfoil import aside, lanes, lease, purge, settle
+from counterfoil.database import make_engine
+from counterfoil.lease import DrainLease
+from tests.counterfoil.large_table import BUSY_LANES, LAYOUTS, fill, touched
+
+ROWS = int(os.environ.get("PLAN_ROWS", "30000"))
+"""By hand, PLAN_ROWS=1000000 shows the figures of a large installation."""
+
+DRAIN = DrainLease("d", "default", 1)
+ENOUGH = {"postgresql": 700, "sqlite": 25_000}
+"""Pages or steps: a few descents of each index, and what an UPDATE writes; a walk through the table is more."""
+
+CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
+    "ride": (lambda c: lease.ride(c, DRAIN), {"claim"}),
+    "claim": (lambda c: lease.claim(c, DRAIN), {"claim"}),
+    "elect": (lambda c: lanes.elect(c, ["lane 0", "lane 999", "no lane"]), {"wait"}),
+    "sweep": (lambda c: lanes.sweep(c, "default"), {"claim", "lane"}),
+    "runs": (lambda c: lanes.runs(c, "lane 0"), {"lane"}),
+    "repair": (lambda c: lanes.repair(c), {"wait", "lane", "turn"}),
+    "lapse": (lambda c: settle.lapse(c), {"running"}),
+    "expire_due": (lambda c: settle.expire_due(c), {"deadline"}),
+    "purge": (lambda c: purge.purge(c), {"purge", "kept"}),
+    "due_queues": (lambda c: lease.due_queues(c), {"claim"}),
+    "has_due": (lambda c: lease.has_due(c, "default"), {"claim"}),
+    "seconds_to_next_due": (lambda c: lease.seconds_to_next_due(c), {"pending"}),
+    "set_aside": (lambda c: aside.set_aside(c), {"aside"}),
+    "set_back": (lambda c: aside.set_back(c), {"aside"}),
+}
+
+
+def enough(dialect: str, layout: str, call: str) -> int:
+    """Some statements have to do with each of a thousand lanes, or with hundreds of stale turns."""
+    many = layout in ("busy lanes", "stale turns")
+    if many and call in ("repair", "lapse"):
+        return ENOUGH[dialect] + BUSY_LANES * {"postgresql": 60, "sqlite": 600}[dialect]
+    if layout == "stale turns" and call in ("sweep", "claim"):
+        return ENOUGH[dialect] + BUSY_LANES * {"postgresql": 60, "sqlite": 600}[dialect]
+    return ENOUGH[dialect]
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def large(database_url: str, layout: str) -> Any:
+    engine = make_engine(database_url)
+    fill(engine, layout, ROWS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.timeout(600)
+def test_every_statement_uses_its_index_and_touches_little(large: Engine, layout: str) -> None:
+    dialect = large.dialect.name
+    wrong = []
+    for name, (call, expected) in CALLS.items():
+        found = touched(large, call)
+        used = {index.removeprefix("counterfoil_tickets_") for one in found for index in one.indexes}
+        most = max((one.amount for one in found), default=0)
+        print(f"{layout:14} {name:20} {most:>8} {sorted(used)}")
+        bad = [what for one in found for what in one.wrong]
+        # A planner may answer from an empty index that it knows to be empty; then nothing is touched.
+        missing = expected - used if most > 40 and name != "claim" else set()
+        if bad or missing or most > enough(dialect, layout, name):
+            wrong.append((name, most, bad, missing))
+    assert wrong == []
+
+
+def test_the_measure_sees_an_index_that_tempts_the_planner(postgresql_url: str) -> None:
+    engine = make_engine(postgresql_url)
+    fill(engine, "one busy lane", ROWS)
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE INDEX tempting ON counterfoil_tickets (due_at, id) WHERE state = 'pending'")
+        )
+    found = touched(engine, CALLS["elect"][0])
+    engine.dispose()
+    assert max(one.amount for one in found) > ENOUGH["postgresql"]
+
+
+def milliseconds(engine: Engine, call: Callable[[Connection], object], times: int = 40) -> float:
+    """The best of many calls, each in a transaction that is rolled back: what neighbours cost is not counted."""
+    taken = []
+    with engine.connect() as connection:
+        for _ in range(times):
+            began = time.perf_counter()
+            call(connection)
+            taken.append((time.perf_counter() - began) * 1000)
+            connection.rollback()
+    return min(taken)
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(600)
+def test_claim_and_elect_take_no_longer_behind_a_large_table(database_url: str, layout: str) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO counterfoil_queues (name) VALUES ('default')"))
+    fill(engine, layout, 2000 if layout in ("busy lanes", "stale turns") else 100)
+    small = _times(engine)
+    with engine.begin() as connection:
+        for table in ("tickets", "view_models", "drains"):
+            connection.execute(text(f"DELETE FROM counterfoil_{table}"))
+    fill(engine, layout, ROWS)
+    large = _times(engine)
+    engine.dispose()
+    print(layout, {name: (round(small[name], 2), round(large[name], 2)) for name in small})
+    for name, before in small.items():
+        # The floor: below it the network and the machine are measured.
+        assert large[name] <= max(1.5 * before, 3.0), (name, before, large[name])
+
+
+def _times(engine: Engine) -> dict[str, float]:
+    with engine.connect() as connection:
+        lease.claim(connection, DRAIN)  # sweeps what stands in front, once
+    return {name: milliseconds(engine, CALLS[name][0]) for name in ("ride", "claim", "elect", "has_due")}
+
+
+@pytest.mark.alone
+def test_behind_998_stale_turns_the_first_claim_takes_less_than_100_ms(database_url: str) -> None:
+    engine = make_engine(database_url)
+    fill(engine, "stale turns", ROWS)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        connection.rollback()
+        began = time.perf_counter()
+        claimed = lease.claim(connection, DRAIN)
+        taken = (time.perf_counter() - began) * 1000
+    engine.dispose()
+    print(f"{taken:.0f} ms")
+    assert claimed is not None
+    assert claimed.lane is None
+    assert taken < 100
