@@ -1,11 +1,49 @@
 """Times and numbers as people read them; exact times are shown by the template `layout/when.html`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
-from flask import Flask
-from flask_babel import format_datetime, format_decimal, format_timedelta
+from flask import Flask, g
+from flask_babel import format_decimal, get_timezone
 
-from .strings import gettext
+from .strings import N_, gettext, ngettext
+
+UNITS = (
+    (
+        31557600,
+        (N_("%(num)d year ago"), N_("%(num)d years ago")),
+        (N_("in %(num)d year"), N_("in %(num)d years")),
+    ),
+    (
+        2629800,
+        (N_("%(num)d month ago"), N_("%(num)d months ago")),
+        (N_("in %(num)d month"), N_("in %(num)d months")),
+    ),
+    (
+        604800,
+        (N_("%(num)d week ago"), N_("%(num)d weeks ago")),
+        (N_("in %(num)d week"), N_("in %(num)d weeks")),
+    ),
+    (
+        86400,
+        (N_("%(num)d day ago"), N_("%(num)d days ago")),
+        (N_("in %(num)d day"), N_("in %(num)d days")),
+    ),
+    (
+        3600,
+        (N_("%(num)d hour ago"), N_("%(num)d hours ago")),
+        (N_("in %(num)d hour"), N_("in %(num)d hours")),
+    ),
+    (
+        60,
+        (N_("%(num)d minute ago"), N_("%(num)d minutes ago")),
+        (N_("in %(num)d minute"), N_("in %(num)d minutes")),
+    ),
+    (
+        1,
+        (N_("%(num)d second ago"), N_("%(num)d seconds ago")),
+        (N_("in %(num)d second"), N_("in %(num)d seconds")),
+    ),
+)
 
 
 def install(app: Flask) -> None:
@@ -17,16 +55,25 @@ def install(app: Flask) -> None:
 
 
 def relative(at: datetime, now: datetime | None = None) -> str:
-    """`3 minutes ago`, `in 2 hours`, `now` for what is within a second."""
-    delta = at - (now or datetime.now(UTC))
-    if abs(delta) < timedelta(seconds=1):
+    """`3 minutes ago`, `in 2 hours`, `now` for what is within a second. static/page.js says the same."""
+    seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    if abs(seconds) < 1:
         return gettext("now")
-    return str(format_timedelta(delta, add_direction=True, granularity="second", threshold=1.5))
+    size, ago, ahead = next(unit for unit in UNITS if abs(seconds) >= unit[0] * (1.5 if unit[0] > 1 else 1))
+    n = round(abs(seconds) / size)
+    return ngettext(*(ahead if seconds > 0 else ago), n)
 
 
 def exact(at: datetime) -> str:
     """Date and time to the second, in the person's zone, with the zone's name."""
-    return str(format_datetime(at, "yyyy-MM-dd HH:mm:ss z"))
+    return f"{at.astimezone(_zone()):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _zone() -> tzinfo:
+    zone: tzinfo | None = g.get("counterfoil_zone")
+    if zone is None:
+        zone = g.counterfoil_zone = get_timezone() or UTC
+    return zone
 
 
 def iso(at: datetime) -> str:

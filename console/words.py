@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from .strings import gettext
+from .strings import N_, gettext
 
 ICONS = {
     "held": "hand",
@@ -17,6 +17,23 @@ ICONS = {
     "failed": "x",
     "kept": "lock",
 }
+STATES = {
+    "held": (N_("held"), N_("waits until somebody releases it")),
+    "pending": (N_("pending"), N_("due: runs as soon as a worker is free")),
+    "delayed": (N_("delayed"), N_("not due yet")),
+    "retrying": (N_("retrying"), N_("tried or postponed; waits for its next start")),
+    "running": (N_("running"), N_("a worker is at it")),
+    "done": (N_("done"), N_("finished; the receipt is kept for a while")),
+    "errored": (N_("errored"), N_("needs you: attempts are used up")),
+    "expiring": (N_("expiring"), N_("leaves soon: its deadline or its receipt")),
+    "expired": (N_("expired"), N_("no longer needed")),
+    "failed": (N_("failed"), N_("given up")),
+    "kept": (N_("kept"), N_("its receipt is kept beyond its time")),
+}
+"""Word and meaning, shown on hover, focus and tap: in most other products *failed* means our *errored*."""
+
+ROLES = {"viewer": N_("viewer"), "operator": N_("operator"), "admin": N_("administrator")}
+THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 def install(app: Flask) -> None:
@@ -32,47 +49,19 @@ def install(app: Flask) -> None:
 
 def state_word(state: str) -> str:
     """A state or a view of one. Raises KeyError for what is neither."""
-    return {
-        "held": gettext("held"),
-        "pending": gettext("pending"),
-        "delayed": gettext("delayed"),
-        "retrying": gettext("retrying"),
-        "running": gettext("running"),
-        "done": gettext("done"),
-        "errored": gettext("errored"),
-        "expiring": gettext("expiring"),
-        "expired": gettext("expired"),
-        "failed": gettext("failed"),
-        "kept": gettext("kept"),
-    }[state]
+    return gettext(STATES[state][0])
 
 
 def state_meaning(state: str) -> str:
-    """One line for hover, focus and tap: in other products *failed* means our *errored*."""
-    return {
-        "held": gettext("waits until somebody releases it"),
-        "pending": gettext("due: runs as soon as a worker is free"),
-        "delayed": gettext("not due yet"),
-        "retrying": gettext("tried or postponed; waits for its next start"),
-        "running": gettext("a worker is at it"),
-        "done": gettext("finished; the receipt is kept for a while"),
-        "errored": gettext("needs you: attempts are used up"),
-        "expiring": gettext("leaves soon: its deadline or its receipt"),
-        "expired": gettext("no longer needed"),
-        "failed": gettext("given up"),
-        "kept": gettext("its receipt is kept beyond its time"),
-    }[state]
+    """Its meaning in one line. Raises KeyError for what is no state."""
+    return gettext(STATES[state][1])
 
 
 def role_word(role: str) -> str:
     """A role. Raises KeyError for what is none."""
-    return {
-        "viewer": gettext("viewer"),
-        "operator": gettext("operator"),
-        "admin": gettext("administrator"),
-    }[role]
+    return gettext(ROLES[role])
 
 
 def theme_word(theme: str) -> str:
     """A theme. Raises KeyError for what is none."""
-    return {"system": gettext("System"), "light": gettext("Light"), "dark": gettext("Dark")}[theme]
+    return gettext(THEMES[theme])
