@@ -1,7 +1,9 @@
 """The key that signs cookies and CSRF tokens."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from counterfoil.settings import Settings, SettingsError
@@ -16,20 +18,28 @@ def signing_key(settings: Settings) -> str:
 
 
 def _of_file(file: Path) -> str:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Exclusive: of two processes that start together, one makes it and both read it.
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(file)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot write {file}: {error.strerror}. Make COUNTERFOIL_DATA a folder that may be written, "
-            "or set COUNTERFOIL_SECRET_KEY"
-        ) from None
-    with os.fdopen(handle, "w") as opened:
-        opened.write(secrets.token_hex(32))
+    if not file.exists():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _make(file)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write {file}: {error.strerror}. Make COUNTERFOIL_DATA a folder that may be written, "
+                "or set COUNTERFOIL_SECRET_KEY"
+            ) from None
     return _read(file)
+
+
+def _make(file: Path) -> None:
+    """Written aside and linked: of processes that start together one wins, and none reads half a key."""
+    handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".secret-")  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as opened:
+            opened.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, file)
+    finally:
+        os.unlink(aside)
 
 
 def _read(file: Path) -> str:

@@ -7,15 +7,22 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from console.app import create_console
+from console.database import db
 from console.listening import Unbound, address
+from console.secret import signing_key
 from console.start_checks import refusal
-from counterfoil.settings import Settings
+from counterfoil.settings import Settings, SettingsError
 
+LONG = "a password of many words 9"
 GOOD = "4f1c" * 4 + "9e07b2d8a6351c42" * 2
 
 
@@ -151,3 +158,76 @@ def _answers(url: str) -> int:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with pytest.raises(SettingsError, match="COUNTERFOIL_DATA") as raised:
+        signing_key(Settings(data=blocked / "data"))
+    assert str(blocked) in str(raised.value)
+
+
+def test_a_damaged_secret_is_said_and_not_used(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("short\n")
+    with pytest.raises(SettingsError, match="delete it"):
+        signing_key(Settings(data=tmp_path))
+
+
+def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: signing_key(Settings(data=tmp_path / "new")), range(8)))
+    assert len(keys) == 1
+    assert len(keys.pop()) == 64
+
+
+def test_an_open_stream_ends_within_a_second_of_the_stop(sqlite_url: str, tmp_path: Path) -> None:
+    process = _serve(sqlite_url, tmp_path, "127.0.0.1:0")
+    try:
+        assert process.stdout
+        link = process.stdout.readline().split()[-1]
+        base = link.partition("/first-entry")[0]
+        _answers(base + "/healthz")
+        person = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with person.open(link, timeout=30) as form:
+            found = re.search(r'name="csrf_token" value="([^"]+)"', form.read().decode())
+        assert found
+        fields = {"csrf_token": found.group(1), "name": "ada", "password": LONG, "again": LONG}
+        with person.open(link, urllib.parse.urlencode(fields).encode(), timeout=30) as overview:
+            assert overview.url == base + "/"
+        request = urllib.request.Request(
+            base + "/live?topics=tickets", headers={"Accept": "text/event-stream"}
+        )
+        with person.open(request, timeout=30) as stream:
+            assert stream.readline()
+            process.send_signal(signal.SIGTERM)
+            started = time.monotonic()
+            while stream.readline():
+                pass
+            assert time.monotonic() - started < 1.5
+    finally:
+        if process.poll() is None and not _ends(process):
+            process.kill()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def _ends(process: subprocess.Popen[str]) -> bool:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def test_no_page_holds_postgresql_for_longer_than_five_seconds(postgresql_url: str, tmp_path: Path) -> None:
+    console = create_console(Settings(database_url=postgresql_url, data=tmp_path))
+    with console.app_context():
+        try:
+            shown = db.session.execute(text("SHOW statement_timeout")).scalar_one()
+            isolation = db.session.execute(text("SHOW transaction_isolation")).scalar_one()
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+    assert (shown, isolation) == ("5s", "read committed")
