@@ -18,16 +18,21 @@ def signing_key(settings: Settings) -> str:
 
 
 def _of_file(file: Path) -> str:
-    if not file.exists():
-        try:
+    try:
+        if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             _make(file)
-        except OSError as error:
-            raise SettingsError(
-                f"cannot write {file}: {error.strerror}. Make COUNTERFOIL_DATA a folder that may be written, "
-                "or set COUNTERFOIL_SECRET_KEY"
-            ) from None
-    return _read(file)
+        key = file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot use {file}: {error.strerror}. Make COUNTERFOIL_DATA a folder that may be written, "
+            "or set COUNTERFOIL_SECRET_KEY"
+        ) from None
+    if len(key) < SHORTEST:
+        raise SettingsError(
+            f"{file} holds no key of {SHORTEST} characters: delete it, a new one is made at the next start"
+        )
+    return key
 
 
 def _make(file: Path) -> None:
@@ -40,12 +45,3 @@ def _make(file: Path) -> None:
             os.link(aside, file)
     finally:
         os.unlink(aside)
-
-
-def _read(file: Path) -> str:
-    key = file.read_text().strip()
-    if len(key) < SHORTEST:
-        raise SettingsError(
-            f"{file} holds no key of {SHORTEST} characters: delete it, a new one is made at the next start"
-        )
-    return key
