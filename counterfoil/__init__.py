@@ -2,21 +2,26 @@
 
 from . import immutable, saving, tables, triggers  # noqa: F401 - declares tables, triggers and listeners
 from .base import not_ours
-from .declare import ViewModel, method, root, target, view_models
+from .batch_opening import open_batch, seal
+from .declare import ViewModel, method, processor, root, target, view_models
 from .events import Background, Delay, Event, When
+from .flood_guard import FloodGuard
 from .host import Counterfoil
 from .opening import open_ticket
 from .running_ticket import RunningTicket
 from .signals import Fail, Postpone
 from .staged import release
+from .tables import Batch
 from .ticket import Ticket
 
 __all__ = [
     "Background",
+    "Batch",
     "Counterfoil",
     "Delay",
     "Event",
     "Fail",
+    "FloodGuard",
     "Postpone",
     "RunningTicket",
     "Ticket",
@@ -24,9 +29,12 @@ __all__ = [
     "When",
     "method",
     "not_ours",
+    "open_batch",
     "open_ticket",
+    "processor",
     "release",
     "root",
+    "seal",
     "target",
     "view_models",
 ]

@@ -1,4 +1,4 @@
-"""How a developer declares work: `ViewModel` and `view_models`, `@method`, `@target`, `@root`.
+"""How a developer declares work: `ViewModel` and `view_models`, `@method`, `@target`, `@processor`, `@root`.
 
     class Customer(db.Model):
         @method(precondition=lambda c: c.number is None, lane="customer-number")
@@ -9,6 +9,9 @@
 
     @target("OrderClient.fulfill", max_attempts=8)
     def fulfill(ticket, *, customer_token: str, order_number: int) -> None: ...
+
+    @processor("InvoicePrinter", queue="printing")
+    def print_invoices(invoices, *, copies: int = 1) -> str: ...
 
 Options are those of `Declaration`: queue, priority, lane, max_attempts, timeout_seconds,
 keep_receipt_minutes, postpone_on, transactional, in_charge, former_names, precondition, on_unmet.
@@ -118,17 +121,30 @@ def target(name: str, **options: Any) -> Callable[[F], F]:
     not possible for it: rename the parameter).
     """
 
+    return _declare_function(name, "target", options)
+
+
+def processor(name: str, **options: Any) -> Callable[[F], F]:
+    """Declare a callable over the elements of its ticket: `p(elements, **params)`, loaded, in their order.
+
+    Source: the processors of an ERP's work packages. Raises RegistryError as `target` does.
+    """
+    return _declare_function(name, "processor", options)
+
+
+def _declare_function(name: str, sort: str, options: dict[str, Any]) -> Callable[[F], F]:
     def declare(function: F) -> F:
-        taken = sorted((OPTION_NAMES - {TICKET}) & set(inspect.signature(function).parameters))
+        parameters = list(inspect.signature(function).parameters)[0 if sort == "target" else 1 :]
+        taken = sorted((OPTION_NAMES - {TICKET}) & set(parameters))
         if taken:
             raise RegistryError(
-                f"target {name!r}: its parameter {taken[0]!r} bears the name of an option of open_ticket; "
+                f"{sort} {name!r}: its parameter {taken[0]!r} bears the name of an option of open_ticket; "
                 "rename the parameter"
             )
         registry.add(
             Declaration(
                 name=name,
-                sort="target",
+                sort=sort,
                 callables=(function,),
                 doc=inspect.getdoc(function),
                 **declaration_options(options),
@@ -164,4 +180,6 @@ def name_of(view_model: Any) -> str:
     found = getattr(view_model, "__counterfoil_name__", None)
     if isinstance(found, str):
         return found
-    raise RegistryError(f"{view_model!r} is no view model: declare it with ViewModel, @method or @target")
+    raise RegistryError(
+        f"{view_model!r} is no view model: declare it with ViewModel, @method, @target or @processor"
+    )

@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.orm import Session, SessionTransaction
 
-from . import aside, catalogue, guard, lease
+from . import aside, batches, catalogue, guard, lease
 from .registry import Registry, registry
 from .running import Runner
 from .running_ticket import Silent
@@ -118,11 +118,14 @@ def run_pending(session: Session, known: Registry = registry) -> list[Ran]:
 
 
 def _claims(connection: Connection) -> Iterator[lease.Claimed]:
-    while queues := lease.due_queues(connection):
-        for queue in queues:
-            drain = lease.DrainLease(uuid4().hex, queue, 0)
-            while claimed := lease.claim_within(connection, drain):
-                yield claimed
+    closed = True
+    while closed:
+        while queues := lease.due_queues(connection):
+            for queue in queues:
+                drain = lease.DrainLease(uuid4().hex, queue, 0)
+                while claimed := lease.claim_within(connection, drain):
+                    yield claimed
+        closed = bool(batches.close_complete(connection, chunk=LIMIT)[0])  # may open follow-ups
 
 
 def _ran(session: Session, claimed: lease.Claimed, verb: str) -> Ran:

@@ -1,5 +1,6 @@
 """Opening a ticket by a call: params as keyword arguments, at most once by an idempotence token."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,10 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, scoped_session
 
+from .flood_guard import FloodGuard
 from .options import WrongOption, current_ticket
-from .saving import connection_of, name_root, note_due
+from .saving import complete, connection_of, take_in_hand
+from .tables import Batch
 from .ticket import Ticket
 
 __all__ = ["current_ticket", "open_ticket"]
@@ -38,6 +41,9 @@ def open_ticket(
     opened_by: str | None = None,
     in_charge: str | None = None,
     max_attempts: int | None = None,
+    elements: Iterable[Any] = (),
+    batch: Batch | int | bool | None = None,
+    guard: bool | str | FloodGuard = False,
     **named: Any,
 ) -> Ticket:
     """Open a ticket in the session's transaction; `named` are the work's params, `params` their long form.
@@ -66,6 +72,9 @@ def open_ticket(
         opened_by=opened_by,
         in_charge=in_charge,
         max_attempts=max_attempts,
+        elements=elements,
+        batch=batch,
+        guard=guard,
     )
     if idempotence_token is None:
         session.add(ticket)
@@ -75,10 +84,9 @@ def open_ticket(
 
 def _open_once(session: Session, ticket: Ticket) -> Ticket:
     session.flush()  # a new root gets its key
-    if ticket.root is not None:
-        name_root(session, ticket)
+    take_in_hand(session, ticket)
     columns = Ticket.__table__.columns
-    values = {name: value for name, value in vars(ticket).items() if name in columns} | {"opened_via": "orm"}
+    values = {name: value for name, value in vars(ticket).items() if name in columns}
     connection = connection_of(session)
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     insert = (
@@ -100,8 +108,8 @@ def _open_once(session: Session, ticket: Ticket) -> Ticket:
         made = connection.execute(insert).scalar_one_or_none()
         if made is not None:
             opened = session.get_one(Ticket, made)
-            opened._root = ticket.root
-            note_due(session, connection, [opened])
+            opened._root, opened._elements = ticket.root, ticket._elements
+            complete(session, connection, [opened])
             return opened
         found: Ticket | None = session.scalars(same).one_or_none()
         if found is not None:

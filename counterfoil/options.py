@@ -5,6 +5,7 @@ view model's record.
 """
 
 import inspect
+from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,15 +13,17 @@ from typing import Any
 from .clock import later
 from .columns import EVIDENCE, NaiveTime
 from .declare import name_of
+from .elements import priority_by_size
 from .params import encode, enums_in
 from .priority import priority_number
 from .queue_names import told_wrong
 from .registry import TICKET, Declaration, Registry, registry
-from .roots import state_of
+from .roots import class_name_of, class_named, state_of
 from .signatures import enums_of
+from .tables import Batch
 
 current_ticket: ContextVar[Any | None] = ContextVar("counterfoil_current_ticket", default=None)
-"""The ticket that runs in this context (its `id` and `priority` are read); set by `running`."""
+"""The ticket that runs in this context; its id, priority, batch and opener are inherited."""
 
 MINUTES_LIMIT = 100 * 366 * 24 * 60
 
@@ -46,6 +49,9 @@ def columns_of(
     opened_by: str | None = None,
     in_charge: str | None = None,
     max_attempts: int | None = None,
+    elements: Sequence[Any] = (),
+    batch: Any = None,
+    guard: Any = False,
     known: Registry = registry,
 ) -> dict[str, Any]:
     """The columns of a ticket with these options, without those that the database decides.
@@ -54,7 +60,7 @@ def columns_of(
     """
     if view_model is None:
         raise WrongOption("a ticket needs view_model=: a ViewModel, a method, a target, or its name")
-    name = _text("view_model", name_of(view_model), 200) or ""
+    name = checked_text("view_model", name_of(view_model), 200) or ""
     if root is not None:
         state_of(root)
     given = dict(params) if isinstance(params, dict) else params or {}
@@ -62,9 +68,15 @@ def columns_of(
     declaration = known.view_models.get(name)
     if declaration is not None:
         _fits(declaration, root, given)
+    if elements and declaration is not None:
+        _takes(declaration, elements, known)
+    if guard and (idempotence_token is not None or staged or (elements and guard is True)):
+        raise WrongOption(
+            "guard= goes with neither idempotence_token= nor staged=, and with elements= only as a key"
+        )
     running = current_ticket.get()
-    if priority is None and running is not None:
-        priority = running.priority
+    if priority is None:
+        priority = _inherited_priority(running, declaration, len(elements))
     made = {
         "view_model": name,
         "params": stored or None,
@@ -76,17 +88,50 @@ def columns_of(
         "priority": None if priority is None else priority_number(priority),
         "lane": _lane(lane),
         "state": "held" if staged else None,
-        "idempotence_token": _text("idempotence_token", idempotence_token, 200),
-        "opened_by": _text("opened_by", opened_by, 200),
-        "in_charge": _text("in_charge", in_charge, 200),
+        "idempotence_token": checked_text("idempotence_token", idempotence_token, 200),
+        "opened_by": checked_text("opened_by", opened_by, 200) or (running and running.opened_by),
+        "in_charge": checked_text("in_charge", in_charge, 200),
         "max_attempts": _whole("max_attempts", max_attempts, 1, 1000),
         "parent_id": running.id if running is not None else None,
+        "batch_id": _batch(batch, running),
     }
     return {column: value for column, value in made.items() if value is not None}
 
 
 OPENING = frozenset(inspect.signature(columns_of).parameters) - {"known"}
 """The names of the options."""
+
+
+def _inherited_priority(running: Any, declaration: Declaration | None, elements: int) -> int | None:
+    """Of the running ticket, else by size where the view model declares none; None: the view model's."""
+    if running is not None:
+        return int(running.priority)
+    if elements and declaration is not None and not declaration.own_priority:
+        return priority_by_size(elements)
+    return None
+
+
+def _batch(batch: Any, running: Any) -> int | None:
+    """The id of the batch given, else of the running ticket's; `batch=False` is none."""
+    if batch is None:
+        return running.batch_id if running is not None else None
+    if batch is False:
+        return None
+    batch_id = batch.id if isinstance(batch, Batch) else batch
+    if not isinstance(batch_id, int) or isinstance(batch_id, bool):
+        raise WrongOption(f"batch must be what open_batch returned, its id, or False for none, not {batch!r}")
+    return batch_id
+
+
+def _takes(declaration: Declaration, elements: Sequence[Any], known: Registry) -> None:
+    if declaration.sort != "processor":
+        raise WrongOption(f"{declaration.name} takes no elements: declare it with @processor")
+    for cls in {type(element) for element in elements}:
+        if class_named(class_name_of(cls, known), None, known) is None:
+            raise WrongOption(
+                f"{declaration.name}: no worker could load elements of class {cls.__name__}: decorate it "
+                "with @root"
+            )
 
 
 def _fits(declaration: Declaration, root: Any, given: dict[str, Any]) -> None:
@@ -108,7 +153,8 @@ def _fits(declaration: Declaration, root: Any, given: dict[str, Any]) -> None:
         )
 
 
-def _text(option: str, value: Any, limit: int) -> str | None:
+def checked_text(option: str, value: Any, limit: int) -> str | None:
+    """Text of 1 to `limit` characters that can be shown, or None. Raises WrongOption."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -133,7 +179,7 @@ def _lane(value: Any) -> str | None:
             f"lane {value!r} is taken literally at opening: declare the template with the view model, or "
             "write out the lane's name"
         )
-    return _text("lane", value, 400)
+    return checked_text("lane", value, 400)
 
 
 def _whole(option: str, value: Any, least: int, most: int) -> int | None:

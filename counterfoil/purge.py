@@ -1,11 +1,12 @@
-"""The purge: receipts whose time is over, with their logs and attempts. The trail outlives them.
+"""The purge: receipts whose time is over, with their logs, attempts and elements. The trail outlives them.
 
-Deletes only final tickets past `delete_time` that are not kept; in chunks, so that no lock is long; rows that
-somebody is just moving (a retry) are skipped and looked at again.
+Deletes only final tickets past `delete_time` that are not kept and of no open batch; in chunks, so
+that no lock is long; rows that somebody is just moving (a retry) are skipped and looked at again.
 """
 
 from sqlalchemy import BigInteger, Connection, bindparam, text
 
+from . import batches
 from .clock import MOMENT
 from .database import among, by
 from .door import TABLE
@@ -19,6 +20,7 @@ def purge(connection: Connection, chunk: int = CHUNK) -> int:
 
     Indexes: counterfoil_tickets_purge, counterfoil_tickets_kept. A million kept as evidence costs nothing.
     """
+    batches.put_off(connection, chunk)
     moment = MOMENT[connection.dialect.name]
     plain = _delete(
         connection, "purge", f"kept IS NULL AND delete_time <= {moment}", "delete_time, id", chunk
@@ -36,13 +38,15 @@ def _delete(connection: Connection, index: str, over: str, order: str, chunk: in
     due = f"done IS NOT NULL AND {over} AND state IN ({states})"
     found = f"SELECT id FROM {TABLE}{by(dialect, index)} WHERE {due} ORDER BY {order} LIMIT :chunk {locked}"
     rows = connection.execute(
-        text(f"DELETE FROM {TABLE} WHERE {among(dialect, found)} RETURNING id").bindparams(
-            bindparam("chunk", type_=BigInteger())
-        ),
+        text(
+            f"DELETE FROM {TABLE} WHERE {among(dialect, found)} AND {batches.MAY_GO} "
+            "RETURNING id, batch_id, state"
+        ).bindparams(bindparam("chunk", type_=BigInteger())),
         {"chunk": chunk},
     ).fetchall()
     ids = [{"id": row.id} for row in rows]
     if ids:
-        connection.execute(text("DELETE FROM counterfoil_attempts WHERE ticket_id = :id"), ids)
-        connection.execute(text("DELETE FROM counterfoil_logs WHERE ticket_id = :id"), ids)
+        for table in ("attempts", "logs", "elements"):
+            connection.execute(text(f"DELETE FROM counterfoil_{table} WHERE ticket_id = :id"), ids)
+        batches.count_gone(connection, rows)
     return len(ids)

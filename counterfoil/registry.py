@@ -16,7 +16,7 @@ from .queue_names import told_wrong
 OPTION_NAMES = frozenset(
     {"root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane"}
     | {"expires_at", "staged", "idempotence_token", "opened_by", "in_charge", "keep", "max_attempts"}
-    | {"elements", "batch", "parent"}
+    | {"elements", "batch", "guard"}
 )
 """Options of opening a ticket; a target's parameter may not bear one of these names."""
 
@@ -49,7 +49,8 @@ class Declaration:
     `sort` is actions, method, target or processor. `callables`: actions `f(root, **params)` top to bottom, or
     the one method (called with the root), target or processor. `root_class` is None for targets. `lane` may
     hold `{root_id}`. `postpone_on`: exceptions that postpone instead of failing. `on_unmet`: what a false
-    precondition does, "done" or "postpone". `transactional` False declares at-least-once.
+    precondition does, "done" or "postpone". `transactional` False declares at-least-once. `own_priority`: the
+    priority was declared, so that the number of elements does not decide it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Declaration:
     on_unmet: str = "done"
     queue: str = "default"
     priority: int = 5
+    own_priority: bool = False
     lane: str | None = None
     max_attempts: int = 5
     timeout_seconds: int = 300
@@ -214,7 +216,7 @@ def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a declaration as its fields: a priority by name becomes its number, lists tuples."""
     made = dict(options)
     if "priority" in made:
-        made["priority"] = priority_number(made["priority"])
+        made |= {"priority": priority_number(made["priority"]), "own_priority": True}
     for name in ("postpone_on", "former_names"):
         if name in made:
             made[name] = tuple(made[name])

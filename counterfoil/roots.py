@@ -103,7 +103,7 @@ def load(
     name, mark, text = root_id.partition("!")
     if not mark or not name or not text:
         raise RootError(f"root id {root_id!r} is malformed: it must be Class!key, for example Customer!42")
-    cls = _class_named(name, expected, known)
+    cls = class_named(name, expected, known)
     if cls is None:
         raise RootError(
             f"root {root_id!r}: no root class {name!r} is registered: declare a view model or @root on it, "
@@ -111,7 +111,7 @@ def load(
         )
     if expected is not None and not issubclass(cls, expected) and not issubclass(expected, cls):
         raise RootError(f"root {root_id!r} is of class {name}, the view model is about {expected.__name__}")
-    found = _fetch(session, cls, _parse(root_id, cls, text))
+    found = _fetch(session, cls, parse_key(root_id, cls, text))
     if found is None:
         raise RootError(f"root {root_id!r} is gone: no {name} has that key (any more)")
     if expected is not None and not isinstance(found, expected):
@@ -127,7 +127,8 @@ def key_columns(declaration: RootDeclaration) -> list[str]:
     return [column.name for column in mapper.primary_key] if isinstance(mapper, Mapper) else []
 
 
-def _class_named(name: str, expected: type[Any] | None, known: Registry) -> type[Any] | None:
+def class_named(name: str, expected: type[Any] | None, known: Registry) -> type[Any] | None:
+    """The mapped class of a name in root ids: a registered one, else one that `expected` leads to."""
     declared = known.root_classes.get(name)
     if declared is not None and inspect(declared.cls, raiseerr=False) is not None:
         return declared.cls
@@ -186,7 +187,8 @@ _READERS: dict[type, Callable[[str], Any]] = {
 }
 
 
-def _parse(root_id: str, cls: type[Any], text: str) -> tuple[Any, ...]:
+def parse_key(root_id: str, cls: type[Any], text: str) -> tuple[Any, ...]:
+    """The primary key that the part behind the exclamation mark names. Raises RootError."""
     mapper: Mapper[Any] = inspect(cls)
     parts = text.split(",")
     if len(parts) != len(mapper.primary_key):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
+from . import batches, elements, flood_guard
 from .opened_via import UNSAVED
 from .ringing import note_for_session
 from .roots import key_of, label_of, root_id_of, state_of
@@ -47,7 +48,7 @@ class EngineNotPrepared(RuntimeError):
 def _before_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
     for each in session.new:
         if isinstance(each, Ticket):
-            _take_in_hand(session, each)
+            take_in_hand(session, each)
 
 
 @event.listens_for(Ticket, "before_insert", propagate=True)
@@ -55,10 +56,11 @@ def _before_insert(mapper: Mapper[Any], connection: Connection, ticket: Ticket) 
     # A host's own before_flush may have added it after ours had run.
     session = object_session(ticket)
     if ticket.opened_via is UNSAVED and session is not None:
-        _take_in_hand(session, ticket)
+        take_in_hand(session, ticket)
 
 
-def _take_in_hand(session: Session, ticket: Ticket) -> None:
+def take_in_hand(session: Session, ticket: Ticket) -> None:
+    """Make a new ticket ready for its INSERT. Raises EngineNotPrepared, RootNotSaved, RootElsewhere."""
     connection = connection_of(session)
     if connection.in_nested_transaction() and not is_prepared(connection.engine):
         raise EngineNotPrepared(
@@ -73,6 +75,11 @@ def _take_in_hand(session: Session, ticket: Ticket) -> None:
         name_root(session, ticket)
         if key_of(ticket.root) is None:
             ticket.aside, ticket.turn = "root", False
+    for position, element in enumerate(ticket._elements, 1):
+        what = f"element {position} of this ticket ({ticket.view_model}), a {type(element).__name__},"
+        _is_saved(session, element, what)
+    if ticket._guard is not None and (ticket.root is None or ticket.root_id is not None):
+        ticket.guard_key = ticket._guard.key_of(ticket.root_id)
     ticket.opened_via = "orm"
 
 
@@ -81,8 +88,15 @@ def name_root(session: Session, ticket: Ticket) -> None:
 
     Raises RootNotSaved, RootElsewhere.
     """
-    root, state = ticket.root, state_of(ticket.root)
-    what = f"the root of this ticket ({ticket.view_model}), a {type(root).__name__},"
+    root = ticket.root
+    _is_saved(session, root, f"the root of this ticket ({ticket.view_model}), a {type(root).__name__},")
+    if key_of(root) is not None:
+        ticket.root_id, ticket.root_label = root_id_of(root), label_of(root)
+
+
+def _is_saved(session: Session, root: Any, what: str) -> None:
+    """Whether an object is saved, or will be by this flush. Raises RootNotSaved, RootElsewhere."""
+    state = state_of(root)
     if state.transient:
         raise RootNotSaved(
             f"{what} is in no session: it was never added, or it was rolled back (with a savepoint). Add it "
@@ -93,8 +107,6 @@ def name_root(session: Session, ticket: Ticket) -> None:
     if state.pending and root not in session:
         raise RootNotSaved(f"{what} is new in another session: add both to the same one")
     _same_database(state.session or session, session, type(root), what)
-    if key_of(root) is not None:
-        ticket.root_id, ticket.root_label = root_id_of(root), label_of(root)
 
 
 def _same_database(roots: Session, tickets: Session, cls: type[Any], what: str) -> None:
@@ -134,7 +146,19 @@ def _after_flush_postexec(session: Session, context: UOWTransaction) -> None:
     read = new if connection.dialect.name == "sqlite" else waiting
     read = [*read, *(ticket for ticket in new if "due_at" not in vars(ticket) and ticket not in read)]
     _read_back(connection, read)
-    note_due(session, connection, new)
+    complete(session, connection, new)
+
+
+def complete(session: Session, connection: Connection, new: Sequence[Ticket]) -> None:
+    """What belongs to new tickets besides their rows: elements, their batches, the bell.
+
+    Those that the flood guard finds needless are taken back first.
+    """
+    opened = flood_guard.let_wait(session, connection, new)
+    for ticket in opened:
+        elements.write(connection, ticket.id, ticket._elements)
+    batches.reopen(connection, [ticket.batch_id for ticket in opened if ticket.batch_id is not None])
+    note_due(session, connection, opened)
 
 
 def note_due(session: Session, connection: Connection, opened: Sequence[Ticket]) -> None:
@@ -155,11 +179,19 @@ def _save_again(connection: Connection, waiting: Sequence[Ticket]) -> None:
                 f"the root of ticket {ticket.id} ({ticket.view_model}) was not saved by this flush: "
                 f"{ticket.root!r} has no complete key"
             )
-        rows.append({"this": ticket.id, "name": name, "label": label_of(ticket.root)})
+        guard_key = ticket._guard.key_of(name) if ticket._guard is not None else None
+        set_committed_value(ticket, "guard_key", guard_key)
+        rows.append({"this": ticket.id, "name": name, "label": label_of(ticket.root), "guard": guard_key})
     connection.execute(
         update(Ticket)
         .where(tickets.c.id == bindparam("this"))
-        .values(root_id=bindparam("name"), root_label=bindparam("label"), aside=None, turn=None),
+        .values(
+            root_id=bindparam("name"),
+            root_label=bindparam("label"),
+            guard_key=bindparam("guard"),
+            aside=None,
+            turn=None,
+        ),
         rows,
     )
 

@@ -5,6 +5,7 @@ State and field names follow the contract the product descends from (SysAsyncTic
 `opening`, what moves it in `moves` and `door`; this file holds its columns and its indexes.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import Base
 from .clock import random_token, stamp
 from .columns import BigId, Json, Utc
+from .elements import unique
+from .flood_guard import FloodGuard, Guarded, wanted
 from .opened_via import UNSAVED, OpenedVia
 from .options import OPENING, columns_of
+from .tables import Batch
 
 STATES = ("held", "pending", "running", "done", "errored", "expired", "failed")
 FINAL = ("done", "errored", "expired", "failed")
@@ -154,6 +158,7 @@ class Ticket(Base):
         Index("counterfoil_tickets_view_model", "view_model", "state", "id"),
         _partial("fingerprint", "fingerprint id", "state = 'errored'"),
         _partial("batch", "batch_id state", "batch_id IS NOT NULL"),
+        _partial("guard", "guard_key id", "state = 'pending' AND guard_key IS NOT NULL"),
         _partial(
             "idempotence",
             "view_model idempotence_token",
@@ -165,8 +170,11 @@ class Ticket(Base):
 
     if TYPE_CHECKING:
         _root: Any
+        _elements: tuple[Any, ...]
+        _guard: Guarded | None
+        waiting_id: int | None
     else:
-        _root = None
+        _root, _elements, _guard, waiting_id = None, (), None, None
 
     def __init__(
         self,
@@ -186,6 +194,9 @@ class Ticket(Base):
         opened_by: str | None = None,
         in_charge: str | None = None,
         max_attempts: int | None = None,
+        elements: Iterable[Any] = (),
+        batch: Batch | int | bool | None = None,
+        guard: bool | str | FloodGuard = False,
         **own: Any,
     ) -> None:
         """A new ticket, to be added to a session; what is left out is decided by the database.
@@ -193,9 +204,13 @@ class Ticket(Base):
         `root`: an object of a mapped class, saved or to be saved in the same flush; only its `root_id` is
         stored. `view_model`: a ViewModel, method, target or name. `execute_earliest`, `expires_at`: an aware
         datetime, or a timedelta from now by the database's clock. `keep`: the receipt is kept for ever.
-        `staged`: opened held, until released. `own`: columns of a subclass.
+        `staged`: opened held, until released. `elements`: objects of any mapped class, for a processor;
+        saved, or to be saved in the same flush. `batch`: what `open_batch` returned; without one the running
+        ticket's, False for none. `guard`: True, a key, or a FloodGuard: not opened while an equal ticket
+        waits; then `waiting_id` tells that one's id after the flush. `own`: columns of a subclass.
         Raises WrongOption, NaiveTime, UnknownPriority, ParamsCannotBeStored, ParamsDoNotFit, RegistryError.
         """
+        self._elements = unique(elements)
         super().__init__(
             **own_columns(type(self), own),
             **columns_of(
@@ -214,10 +229,14 @@ class Ticket(Base):
                 opened_by=opened_by,
                 in_charge=in_charge,
                 max_attempts=max_attempts,
+                elements=self._elements,
+                batch=batch,
+                guard=guard,
             ),
             opened_via=UNSAVED,
         )
         self._root = root
+        self._guard = wanted(self.view_model, self.params, guard)
 
     @property
     def root(self) -> Any:

@@ -6,15 +6,17 @@ Nothing here commits, and nothing of the ticket is imported: names are keys of t
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from . import elements, roots
 from . import params as stored_params
-from . import roots
 from .lease import Claimed
 from .registry import Declaration, ParamsDoNotFit, Registry
 from .running_ticket import RunningTicket
 from .signals import Postpone
 from .signatures import enums_of
+from .tables import Element
 
 
 class CannotResolve(Exception):
@@ -33,22 +35,25 @@ class Job:
     """What a claimed ticket stands for in this process."""
 
     declaration: Declaration
-    root: Any
+    subject: Any  # the root, or a processor's elements
     params: dict[str, Any]
 
 
 def resolve(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Job:
-    """Load the root and read the params; runs no user code. Raises CannotResolve, naming the thing."""
+    """Load root or elements, read the params; runs no user code. Raises CannotResolve, naming the thing."""
     try:
         given = stored_params.decode(claimed.params, enums_of(declaration))
         declaration.check(given)
-        root = _root(claimed, declaration, session, registry)
+        subject = _subject(claimed, declaration, session, registry)
     except (stored_params.ParamsCannotBeRead, ParamsDoNotFit, roots.RootError) as error:
         raise CannotResolve(str(error)) from error
-    return Job(declaration, root, given)
+    return Job(declaration, subject, given)
 
 
-def _root(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Any:
+def _subject(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Any:
+    if declaration.sort == "processor":
+        connection = session.connection(bind_arguments={"mapper": inspect(Element)})
+        return elements.load(session, elements.names_of(connection, claimed.id), registry)
     if declaration.sort not in ("actions", "method"):
         return None
     if claimed.root_id is None:
@@ -72,7 +77,7 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
         given = dict(job.params)
         if declaration.wants_ticket(call):
             given["ticket"] = ticket
-        leading = (job.root,) if declaration.leading else ()
+        leading = (job.subject,) if declaration.leading else ()
         returned = call(*leading, **given)
         receipt = receipt if returned is None else returned
     return receipt
@@ -81,6 +86,6 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
 def _met(job: Job) -> bool:
     assert job.declaration.precondition is not None
     try:
-        return bool(job.declaration.precondition(job.root))
+        return bool(job.declaration.precondition(job.subject))
     except Exception as error:
         raise PreconditionRaised from error

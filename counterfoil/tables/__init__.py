@@ -3,13 +3,16 @@
 from .catalogue import RootClass, ViewModelRecord
 from .history import Attempt, Log, Traceback, TrailEntry
 from .operations import Operation, OperationItem
+from .packages import Batch, Element
 from .people import ConsoleSession, EntryLink, User
 from .processes import Drain, Leader, Process, Queue, Sample, Slot
 
 __all__ = [
     "Attempt",
+    "Batch",
     "ConsoleSession",
     "Drain",
+    "Element",
     "EntryLink",
     "Leader",
     "Log",

@@ -127,7 +127,7 @@ def test_priority_is_explicit_or_inherited_or_the_view_models(host: Any, session
     customer = host.Customer()
     session.add(customer)
     assert opened(session, host.Customer.assign_number, root=customer).priority == 3
-    running = current_ticket.set(SimpleNamespace(id=77, priority=9))
+    running = current_ticket.set(SimpleNamespace(id=77, priority=9, batch_id=None, opened_by=None))
     try:
         inherited = opened(session, host.Customer.assign_number, root=customer)
         assert (inherited.priority, inherited.parent_id) == (9, 77)
@@ -169,7 +169,7 @@ def test_an_unknown_view_model_waits_aside(host: Any, session: Session) -> None:
         ({"view_model": None}, WrongOption, "needs view_model"),
         ({"view_model": print}, RegistryError, "is no view model"),
         ({"params": {"from_": 1}}, ParamsDoNotFit, "from_"),
-        ({"pirority": "high"}, TypeError, "no option 'pirority'; the options are execute_earliest"),
+        ({"pirority": "high"}, TypeError, "no option 'pirority'; the options are batch, elements, execute_earliest"),
         ({"state": "done"}, TypeError, "'state' is no option of opening"),
     ],
 )
