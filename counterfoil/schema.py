@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
-from . import sqlite
+from . import sqlite, sqlite_statistics
 
 VERSION_TABLE = "counterfoil_alembic_version"
 
@@ -64,6 +64,7 @@ def upgrade(database: str | Engine, revision: str = "head") -> None:
         made = config()
         made.attributes["connection"] = connection
         command.upgrade(made, revision)
+        sqlite_statistics.write(connection)
 
 
 def sql(dialect: str) -> None:

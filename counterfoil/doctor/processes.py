@@ -6,6 +6,7 @@ from sqlalchemy import Engine, text
 
 from ..clock import MOMENT
 from ..tables import Process
+from ..ticket import PENDING
 from .finding import Finding
 
 SHOWN = 5
@@ -28,7 +29,7 @@ def queues(engine: Engine) -> Iterator[Finding]:
     """Queues with waiting tickets that no live worker listens to."""
     moment = MOMENT[engine.dialect.name]
     waiting = (
-        "SELECT queue, count(*) AS n FROM counterfoil_tickets WHERE state = 'pending' AND aside IS NULL "
+        f"SELECT queue, count(*) AS n FROM counterfoil_tickets WHERE {PENDING} AND aside IS NULL "
         f"AND due_at <= {moment} AND queue IS NOT NULL GROUP BY queue ORDER BY queue"
     )
     live = Process.__table__.select().where(Process.sort == "worker", text(f"seen_until > {moment}"))

@@ -28,7 +28,7 @@ def counter(name: str) -> Callable[[Connection, datetime], int]:
 
     def count(connection: Connection, now: datetime) -> int:
         conditions = (
-            [text("counterfoil_tickets.state = 'pending'"), Ticket.due_at > now]
+            [text(f"counterfoil_tickets.{PENDING}"), Ticket.due_at > now]
             if name == "ahead"
             else TABS[name].conditions(now)
         )
