@@ -3,7 +3,7 @@
 import hashlib
 from functools import cache
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 
 from .places import folder
 
@@ -16,7 +16,10 @@ def install(app: Flask) -> None:
 
 def static(name: str) -> str:
     """The address of a file under static/. Raises FileNotFoundError for one that is not there."""
-    return url_for("static", filename=name, v=_version(name))
+    made: dict[str, str] = g.setdefault("counterfoil_assets", {})  # a page of rows asks for one drawing often
+    if name not in made:
+        made[name] = url_for("static", filename=name, v=_version(name))
+    return made[name]
 
 
 @cache

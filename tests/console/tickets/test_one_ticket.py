@@ -98,7 +98,8 @@ def test_secrets_in_errors_tracebacks_and_logs_are_masked(otto: Browser, engine:
 
 
 def test_everything_from_a_ticket_is_text(otto: Browser, engine: Engine) -> None:
-    fields: dict[str, Any] = {"view_model": HOSTILE, "root_id": "X!" + HOSTILE, "root_label": HOSTILE, "error": HOSTILE}
+    fields: dict[str, Any] = {"view_model": HOSTILE, "root_id": "X!" + HOSTILE, "root_label": HOSTILE}
+    fields["error"] = HOSTILE
     fields |= {"queue": HOSTILE[:100], "lane": HOSTILE, "params": {HOSTILE: HOSTILE}, "opened_by": HOSTILE}
     fields |= {"receipt": HOSTILE, "postponed_reason": HOSTILE, "postponed_count": 1, "in_charge": HOSTILE}
     id_ = made(engine, "errored", **fields)
