@@ -22,7 +22,7 @@ from .database import by
 from .ticket import PENDING
 
 ROUNDS = 12
-"""How many laned candidates one claim looks at before it says that nothing can be had."""
+"""How many laned candidates one claim passes over before it says that nothing can be had."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | No
         connection.commit()
         return riding
     skipped: list[int] = []
-    for _ in range(ROUNDS):
+    while len(skipped) < ROUNDS:
         row = connection.execute(
             _probe_statement("postgresql"), {"queue": drain.queue, "skipped": skipped}
         ).fetchone()
@@ -222,14 +222,14 @@ def _claim_sqlite(connection: Connection, drain: DrainLease) -> Claimed | None:
     if connection.execute(probe, binds).fetchone() is None:
         return None
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    for _ in range(ROUNDS):
-        row = connection.execute(probe, binds).fetchone()
-        if row is None:
-            break
+    while (row := connection.execute(probe, binds).fetchone()) is not None:
         if row.lane is None or not lanes.runs(connection, row.lane):
             return _take(connection, drain, row.id)
         if not lanes.sweep(connection, drain.queue):
             break
+        # Whoever else wants to write has a turn between two sweeps.
+        connection.commit()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     connection.commit()
     return None
 
@@ -270,10 +270,11 @@ def take_lease(connection: Connection, queue: str, worker: str, seconds: float) 
         return None
     connection.execute(
         text(
-            f"INSERT INTO counterfoil_drains (id, queue, slot, worker, until) "
-            f"VALUES (:drain, :queue, :slot, :worker, {after(dialect, ':seconds')})"
-        ).bindparams(bindparam("seconds", type_=Float())),
-        binds | {"slot": slot},
+            "INSERT INTO counterfoil_drains (id, queue, slot, worker, until) "
+            "SELECT s.drain_id, s.queue, s.n, :worker, s.until FROM counterfoil_slots s "
+            "WHERE s.drain_id = :drain"
+        ),
+        binds,
     )
     return DrainLease(drain_id, queue, slot)
 
@@ -294,8 +295,9 @@ def _take_slot(connection: Connection, binds: dict[str, Any], size: int | None) 
         slot = connection.execute(free, given).scalar()
         if slot is not None:
             return int(slot)
-        # All slots that exist are taken: add the next one, unless the pool is full.
-        added = connection.execute(
+        # All slots that exist are taken: add the next one, unless the pool is full. Whoever else adds it at
+        # the same time is waited for, and then there is one more to be had, or it is his.
+        connection.execute(
             door.typed(
                 "INSERT INTO counterfoil_slots (queue, n) "
                 "SELECT :queue, coalesce(max(n), 0) + 1 FROM counterfoil_slots WHERE queue = :queue "
@@ -303,9 +305,13 @@ def _take_slot(connection: Connection, binds: dict[str, Any], size: int | None) 
                 + ("ON CONFLICT DO NOTHING")
             ),
             given,
-        ).rowcount
-        if not added and size is not None:
-            return None
+        )
+        count = connection.execute(
+            text("SELECT coalesce(max(n), 0) FROM counterfoil_slots WHERE queue = :queue"), given
+        ).scalar_one()
+        if size is not None and count >= size:
+            slot = connection.execute(free, given).scalar()
+            return None if slot is None else int(slot)
 
 
 def renew_lease(connection: Connection, drain_id: str, seconds: float) -> bool:
@@ -313,20 +319,15 @@ def renew_lease(connection: Connection, drain_id: str, seconds: float) -> bool:
     dialect = connection.dialect.name
     until, moment = after(dialect, ":seconds"), MOMENT[dialect]
     binds = {"drain": drain_id, "seconds": seconds}
-    held = connection.execute(
-        text(
-            f"UPDATE counterfoil_drains SET until = {until}, renewed_at = {STAMP[dialect]} "
-            f"WHERE id = :drain AND until > {moment}"
-        ).bindparams(bindparam("seconds", type_=Float())),
-        binds,
-    ).rowcount
-    connection.execute(
-        text(
-            f"UPDATE counterfoil_slots SET until = {until} WHERE drain_id = :drain AND until > {moment}"
-        ).bindparams(bindparam("seconds", type_=Float())),
-        binds,
-    )
-    return held == 1
+    # One instant ends both. The slot first: had another taken it since, the drain's row must not live on.
+    for update in (
+        f"UPDATE counterfoil_slots SET until = {until} WHERE drain_id = :drain AND until > {moment}",
+        "UPDATE counterfoil_drains SET until = (SELECT s.until FROM counterfoil_slots s "
+        f"WHERE s.drain_id = :drain), renewed_at = {STAMP[dialect]} WHERE id = :drain",
+    ):
+        if connection.execute(door.typed(update), binds).rowcount != 1:
+            return False
+    return True
 
 
 def revive_lease(connection: Connection, drain_id: str, seconds: float) -> bool:

@@ -18,7 +18,7 @@ ROWS = int(os.environ.get("PLAN_ROWS", "30000"))
 
 DRAIN = DrainLease("d", "default", 1)
 ENOUGH = {"postgresql": 700, "sqlite": 25_000}
-"""Pages or steps: a few descents of each index, and what an UPDATE writes; a walk through the table is more."""
+"""Pages or steps: descents of each index, and what an UPDATE writes. A walk through the table is more."""
 
 CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "ride": (lambda c: lease.ride(c, DRAIN), {"claim"}),
@@ -91,7 +91,7 @@ def test_the_measure_sees_an_index_that_tempts_the_planner(postgresql_url: str) 
 
 
 def milliseconds(engine: Engine, call: Callable[[Connection], object], times: int = 40) -> float:
-    """The best of many calls, each in a transaction that is rolled back: what neighbours cost is not counted."""
+    """The best of many calls, each in a transaction that is rolled back: neighbours do not count."""
     taken = []
     with engine.connect() as connection:
         for _ in range(times):
