@@ -57,6 +57,7 @@ from .pages import (
     ticket,
     tickets,
     trail,
+    undo,
     users,
     workers,
 )
@@ -106,6 +107,7 @@ TABLE = (
     Route("/queues/<path:name>/resume", "queues.resume", queues.resume, OPERATOR, POST),
     Route("/workers", "workers", workers.workers, VIEWER),
     Route("/trail", "trail", trail.trail, VIEWER),
+    Route("/trail/<int:trail_id>/undo", "trail.undo", undo.undo, OPERATOR, POST),
     Route("/profile", "profile", profile.profile, VIEWER),
     Route("/profile", "profile.change", profile.change, VIEWER, POST),
     Route("/settings/users", "users", users.users, ADMIN),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from counterfoil.ticket import FINAL
+from counterfoil.undo import may_be_undone
 
 from .masking import masked_text
 from .queries.ticket import Told
@@ -24,6 +25,8 @@ class Event:
     who: str | None = None
     why: str | None = None
     operation_id: int | None = None
+    undo: int | None = None
+    """The trail's entry, when its act may still be taken back."""
 
 
 def timeline(told: Told) -> list[Event]:
@@ -31,7 +34,7 @@ def timeline(told: Told) -> list[Event]:
     row = told.row
     found = [Event(row.opened_at, "", gettext("opened"), row.opened_by or row.opened_via)]
     found += [_attempt(attempt) for attempt in told.attempts]
-    found += [_entry(entry) for entry in told.trail]
+    found += [_entry(entry, may_be_undone(entry, row._mapping)) for entry in told.trail]
     if row.state == "running":
         found.append(Event(row.started_at, "is-now", gettext("claimed, attempt %(n)s", n=row.attempts)))
     elif row.state in FINAL and row.done is not None and not _is_told(told):
@@ -56,7 +59,7 @@ def _attempt(attempt: Any) -> Event:
     return Event(attempt.ended_at, TONES.get(attempt.outcome, ""), what, attempt.worker, why)
 
 
-def _entry(entry: Any) -> Event:
+def _entry(entry: Any, undoable: bool) -> Event:
     if entry.refused:
         return Event(entry.at, "", gettext("%(verb)s refused", verb=entry.verb), entry.actor, entry.refused)
     return Event(
@@ -66,6 +69,7 @@ def _entry(entry: Any) -> Event:
         entry.actor,
         entry.reason,
         entry.operation_id,
+        entry.id if undoable else None,
     )
 
 

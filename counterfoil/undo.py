@@ -4,6 +4,7 @@ As long as the ticket has not moved since (`moves` is what the act left it at). 
 pending: its process was ended, its attempt stays charged. Refused when its idempotence token was taken since.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,22 @@ def undo(
         if is_lock(error):
             raise Refused(f"ticket {entry.ticket_id} is just being moved: try again", "locked") from None
         raise
+
+
+def may_be_undone(entry: Row[Any], now: Mapping[Any, Any] | None) -> bool:
+    """Whether the act may still be taken back, as far as the ticket's row tells (its token may be taken).
+
+    `now`: the ticket's `moves`, `state`, `kept` and `acknowledged_at`; None when it was purged.
+    """
+    return (
+        now is not None
+        and entry.ticket_id is not None
+        and entry.verb in UNDOABLE
+        and entry.refused is None
+        and now["state"] in MOVES["undo"].leaves
+        and now["moves"] == (entry.after or {}).get("moves", now["moves"])
+        and _as_left(now, entry)
+    )
 
 
 def _undone(
@@ -105,7 +122,7 @@ def _undone(
     return Acted(entry.ticket_id, "undo", now["state"], after["state"], after["moves"], int(made[0]))
 
 
-def _as_left(now: dict[str, Any], entry: Row[Any]) -> bool:
+def _as_left(now: Mapping[Any, Any], entry: Row[Any]) -> bool:
     """Acts that do not count as moves (keep, acknowledge) are compared by what they set."""
     after = _values(entry.after or {})
     return all(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from counterfoil.acts import Refused, act
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import MAX_ID
+from counterfoil.undo import UNDOABLE
 
 from ..answers import go, moved_on, toast, unfit
 from ..database import db
@@ -35,13 +36,14 @@ def act_on(ticket_id: int, verb: str) -> Any:
     connection = db.session.connection()
     try:
         given = _given(verb, database_now(connection))
-        act(connection, verb, ticket_id, g.user.actor, **given)
+        done = act(connection, verb, ticket_id, g.user.actor, **given)
     except Refused as refused:
         db.session.rollback()
         return _refused(ticket_id, refused)
     db.session.commit()
     connection = db.session.connection()
-    toast(_told(connection, ticket_id, verb))
+    back = url_for("trail.undo", trail_id=done.trail_id) if verb in UNDOABLE else None
+    toast(_told(connection, ticket_id, verb), undo=back)
     if htmx.wants_fragment:
         template, context = _shown(connection, ticket_id)
         return render_template(template, **context)

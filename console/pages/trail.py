@@ -32,6 +32,7 @@ def trail() -> Response:
 
 def _answer(wanted: TrailFilter, found: TrailPage, complaint: str | None = None) -> Response:
     context: dict[str, Any] = {"wanted": wanted, "found": found, "complaint": complaint}
+    context["undoable"] = query.undoable(db.session.connection(), found.rows)
     answer = unfit if complaint else page
     return answer("trail/page.html", fragment="trail/list.html", **context)
 

@@ -1,11 +1,14 @@
 """The trail's pages: newest first, keyset by id both ways, filtered by listed fields."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
 from counterfoil.tables import TrailEntry
+from counterfoil.ticket import Ticket
+from counterfoil.undo import UNDOABLE, may_be_undone
 
 PAGE = 50
 STRETCH = 20_000
@@ -60,6 +63,19 @@ def page(
     older = rows[-1].id if full else floor
     newer = rows[0].id if rows and before is not None else (before - 1 if before is not None else None)
     return TrailPage(rows, older, newer, looked_through=not full and floor is not None)
+
+
+def entry(connection: Connection, trail_id: int) -> Row[Any] | None:
+    """One entry by its id."""
+    return connection.execute(select(TrailEntry.__table__).where(TrailEntry.id == trail_id)).first()
+
+
+def undoable(connection: Connection, rows: Iterable[Row[Any]]) -> frozenset[int]:
+    """The ids of those entries whose act may still be taken back; one look at the tickets by their ids."""
+    named = {row.ticket_id for row in rows if row.ticket_id is not None and row.verb in UNDOABLE}
+    query = select(Ticket.id, Ticket.moves, Ticket.state, Ticket.kept, Ticket.acknowledged_at)
+    tickets = {row.id: row._mapping for row in connection.execute(query.where(Ticket.id.in_(named)))}
+    return frozenset(row.id for row in rows if may_be_undone(row, tickets.get(row.ticket_id)))
 
 
 def _newer(connection: Connection, wanted: TrailFilter, after: int) -> TrailPage:

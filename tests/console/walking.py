@@ -43,6 +43,7 @@ def furnish(engine: Engine) -> dict[str, object]:
         "root_id": "Customer!42",
         "verb": "link",
         "claim": 1,
+        "trail_id": 1,
     }
 
 
