@@ -3,6 +3,7 @@
 from . import immutable, saving, tables, triggers  # noqa: F401 - declares tables, triggers and listeners
 from .base import not_ours
 from .batch_opening import open_batch, seal
+from .collector import collect
 from .declare import ViewModel, method, processor, root, target, view_models
 from .events import Background, Delay, Event, When
 from .flood_guard import FloodGuard
@@ -27,6 +28,7 @@ __all__ = [
     "Ticket",
     "ViewModel",
     "When",
+    "collect",
     "method",
     "not_ours",
     "open_batch",

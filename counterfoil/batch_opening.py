@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session, scoped_session
 
-from . import batches
+from . import batches, opener
 from .options import WrongOption, checked_text, columns_of
 from .roots import label_of, root_id_of
 from .saving import connection_of
@@ -36,7 +36,7 @@ def open_batch(
         label=checked_text("label", label, 200),
         expected=expected,
         parent_id=parent if isinstance(parent, int) else parent and parent.id,
-        opened_by=checked_text("opened_by", opened_by, 200),
+        opened_by=checked_text("opened_by", opened_by, 200) or opener.ask(connection_of(own)),
     )
     own.flush()
     if follow_up is not None:

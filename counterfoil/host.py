@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from . import ringing, sqlite
+from . import opener, ringing, sqlite
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
 from .ticket import Ticket
@@ -78,7 +78,8 @@ class Counterfoil:
     """Counterfoil in a host application; see the module's text.
 
     `settings`: default, read from the environment. `redis_url`: where the bell hangs, default the settings'
-    (`REDIS_URL`); without one nothing is rung and the scheduler's beat finds what is due.
+    (`REDIS_URL`); without one nothing is rung and the scheduler's beat finds what is due. `opened_by`: tells
+    who opens a ticket where nobody was named, for example `lambda: current_user.email`.
     Raises HostError when given neither a Flask app with its db nor a factory of sessions.
     """
 
@@ -90,8 +91,10 @@ class Counterfoil:
         settings: Settings | None = None,
         redis_url: str | None = None,
         registry: Registry = registry,
+        opened_by: opener.Opener | None = None,
     ) -> None:
         self.registry = registry
+        self.opened_by = opened_by
         self.settings = settings or read_settings()
         self.redis_url = redis_url or self.settings.redis_url
         self.sessions: Sessions | None = None
@@ -145,6 +148,8 @@ class Counterfoil:
         self.sessions, self._engines = sessions, None
         for engine in self.engines:
             sqlite.prepare(engine)
+        if self.opened_by is not None:
+            opener.attach(self.engine, self.opened_by)
         if self.redis_url:
             from .bell import Bell
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.orm import Session, SessionTransaction
 
 from . import aside, batches, catalogue, guard, lease
+from .collector import open_collected
 from .registry import Registry, registry
 from .running import Runner
 from .running_ticket import Silent
@@ -100,6 +101,7 @@ def run_pending(session: Session, known: Registry = registry) -> list[Ran]:
     Nothing is committed outside the session's transaction. What backed off or is delayed is not due.
     Raises RuntimeError when tickets keep opening tickets without end.
     """
+    open_collected(session)
     session.flush()
     connection = connection_of(session)
     catalogue.write(connection, known)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from . import guard, lanes, settle
+from .collector import open_collected
 from .database import READ_COMMITTED
 from .finish import finish
 from .lease import Claimed
@@ -124,6 +125,7 @@ class Runner:
             if declaration.transactional:
                 with guard.armed(session, self.transactions.engine) as watch:
                     receipt = receipt_of(perform(job, ticket))
+                    open_collected(session)
                     if not self.transactions.is_current(session):
                         raise watch.refuse("swapped its session")
                     session.flush()
@@ -131,6 +133,7 @@ class Runner:
                     raise watch.violation
             else:
                 receipt = receipt_of(perform(job, ticket))
+                open_collected(session)
                 session.flush()
             return self._finish(session, claimed, receipt, ride)
         finally:

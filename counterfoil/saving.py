@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
-from . import batches, elements, flood_guard
+from . import batches, elements, flood_guard, opener
 from .opened_via import UNSAVED
 from .ringing import note_for_session
 from .roots import key_of, label_of, root_id_of, state_of
@@ -80,6 +80,8 @@ def take_in_hand(session: Session, ticket: Ticket) -> None:
         _is_saved(session, element, what)
     if ticket._guard is not None and (ticket.root is None or ticket.root_id is not None):
         ticket.guard_key = ticket._guard.key_of(ticket.root_id)
+    if ticket.opened_by is None:
+        ticket.opened_by = opener.ask(connection)
     ticket.opened_via = "orm"
 
 

@@ -169,7 +169,11 @@ def test_an_unknown_view_model_waits_aside(host: Any, session: Session) -> None:
         ({"view_model": None}, WrongOption, "needs view_model"),
         ({"view_model": print}, RegistryError, "is no view model"),
         ({"params": {"from_": 1}}, ParamsDoNotFit, "from_"),
-        ({"pirority": "high"}, TypeError, "no option 'pirority'; the options are batch, elements, execute_earliest"),
+        (
+            {"pirority": "high"},
+            TypeError,
+            "no option 'pirority'; the options are batch, elements, execute_earliest",
+        ),
         ({"state": "done"}, TypeError, "'state' is no option of opening"),
     ],
 )

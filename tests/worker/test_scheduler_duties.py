@@ -11,6 +11,7 @@ from counterfoil import sweeps
 from counterfoil.clock import later, stamp
 from counterfoil.tables import Process
 from counterfoil.ticket import Ticket
+from worker.scheduler.batches import Batches
 from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
 from worker.scheduler.purger import Purger
@@ -261,3 +262,16 @@ def test_a_figure_that_is_dear_is_taken_less_often(stage: Stage) -> None:
         assert not taken or time.monotonic() - taken[0] < 30
     assert taken[1] - taken[0] >= 1.0  # ten times its cost
     assert paced.value == 2
+
+
+def test_batches_closes_what_is_complete_and_opens_the_follow_up(stage: Stage) -> None:
+    insert = "INSERT INTO counterfoil_batches (label, expected, follow_up) VALUES ('b', 1, 'Work.do')"
+    (first,), (second,) = (stage.do(f"{insert} RETURNING id") for _ in range(2))
+    stage.open(batch_id=first.id)
+    stage.open(batch_id=second.id, state="done", turn=False)
+    duty = Batches()
+    assert duty.act(stage.beat()) == 1
+    assert duty.act(stage.beat()) == 0
+    (opened,) = stage.do("SELECT * FROM counterfoil_tickets WHERE opened_via = 'batch'")
+    (closed,) = stage.do("SELECT * FROM counterfoil_batches WHERE closed_at IS NOT NULL")
+    assert (closed.id, closed.follow_up_ticket_id, opened.view_model) == (second.id, opened.id, "Work.do")

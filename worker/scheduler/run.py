@@ -7,6 +7,7 @@ from counterfoil.database import make_engine
 from counterfoil.settings import Settings
 
 from ..stop import Stop
+from .batches import Batches
 from .deadlines import Deadlines
 from .duty import Duty
 from .lifeline import Lifeline
@@ -33,7 +34,7 @@ def run_scheduler(settings: Settings) -> int:
 
 def all_duties() -> list[Duty]:
     """Those of the loop, in their order: what starts tickets first, what may be long last."""
-    return [Ringer(), Lifeline(), Deadlines(), Operator(), Sampler(), Purger()]
+    return [Ringer(), Lifeline(), Deadlines(), Operator(), Batches(), Sampler(), Purger()]
 
 
 def scheduler_engine(url: str) -> Engine:
