@@ -1,4 +1,5 @@
-// Select by click, shift and page; acts in a dialog; j k x / on the keyboard. Without it forms and links do the same.
+// Select by click, shift and page; acts in a dialog; / j k x r e f on the keyboard. Without it forms and links do
+// the same.
 document.documentElement.classList.add("js");
 const boxes = () => [...document.querySelectorAll('input[name="ids"]')];
 let from = null;
@@ -67,6 +68,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/") document.getElementById("search")?.focus();
   else if (row) row.focus();
   else if (event.key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
+  else if (event.key === "r" && at) at.querySelector("button[name=moves]")?.click();
   else if ((event.key === "e" || event.key === "f") && at)
     open(at.querySelector("[data-acts]").dataset.acts, { e: "expire", f: "fail" }[event.key]);
   else return;

@@ -1,7 +1,9 @@
 """Bulk acts: preview, frozen set, each ticket at most once, stop, and a death in the middle."""
 
 import secrets
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Connection, Engine, func, select, update
@@ -281,3 +283,28 @@ def test_every_verb_takes_the_states_that_the_table_of_moves_lets_it_leave(shop:
     work(shop)
     able = [state in frozen_set.may_take(verb) for state in STATES]
     assert (read(shop, id_).changed, read(shop, id_).skipped) == (sum(able), len(STATES) - sum(able))
+
+
+def test_two_schedulers_at_once_take_each_ticket_once(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operation_steps.step, "__defaults__", (5,))
+    ids = made(shop, *["errored"] * 60)
+    id_ = asked(shop, "retry", "tab=errored")
+    started(shop, id_)
+    both = threading.Barrier(2)
+
+    def scheduler() -> None:
+        both.wait()
+        work(shop)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(scheduler) for _ in range(2)]:
+            done.result()
+    work(shop)  # one may have passed over what the other held
+    row = read(shop, id_)
+    assert (row.state, row.changed, row.skipped, row.failed) == ("done", 60, 0, 0)
+    with shop.connect() as connection:
+        times = connection.execute(
+            select(func.count()).where(TrailEntry.verb == "retry").group_by(TrailEntry.ticket_id)
+        ).scalars()
+        assert list(times) == [1] * 60
+    assert states(shop, ids) == ["pending"] * 60

@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import Engine, delete, insert, update
 
 from counterfoil.acts import Actor, act
-from counterfoil.tables import Attempt, Log, Process, Queue, RootClass, Traceback, TrailEntry, ViewModelRecord
+from counterfoil.tables import (
+    Attempt,
+    Log,
+    Process,
+    Queue,
+    RootClass,
+    Slot,
+    Traceback,
+    TrailEntry,
+    ViewModelRecord,
+)
 from counterfoil.ticket import STATES, Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -187,3 +197,27 @@ def test_why_it_is_not_running_names_every_reason_most_binding_first(otto: Brows
 def ticket_behind(engine: Engine) -> int:
     with engine.begin() as connection:
         return ticket(connection, queue="numbers", priority=9)
+
+
+def test_why_names_full_pools_paused_view_models_unsaved_roots_and_the_turn_of_another(
+    otto: Browser, engine: Engine
+) -> None:
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        known(connection, "Customer.assign_number", queue="numbers", known_until=now + timedelta(hours=1))
+        known(connection, "Paused", queue="q", paused=True, paused_by="ada", paused_reason="bank is down")
+        connection.execute(update(Queue).where(Queue.name == "numbers").values(pool_size=1))
+        connection.execute(insert(Slot).values(queue="numbers", n=1, until=now + timedelta(hours=1)))
+        base = {"queue": "numbers"}
+        plain = ticket(connection, **base)
+        rootless = ticket(connection, aside="root", aside_since=now, turn=False, **base)
+        paused = ticket(connection, view_model="Paused", aside="paused", aside_since=now, turn=False, **base)
+        first = ticket(connection, lane="L", **base)
+        second = ticket(connection, lane="L", turn=False, **base)
+    assert "pool-full" in reasons(otto, plain)
+    assert "1 of 1" in otto.get(f"/tickets/{plain}").text
+    assert reasons(otto, rootless)[0] == "root"
+    assert reasons(otto, paused)[0] == "view-model-paused"
+    assert "bank is down" in otto.get(f"/tickets/{paused}").text
+    assert "lane-turn" in reasons(otto, second)
+    assert f'href="/tickets/{first}"' in otto.get(f"/tickets/{second}").text
