@@ -23,7 +23,7 @@ LIMIT_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to run jobs: `fill` puts n of them, `left` counts what is to do, `commands` start two workers."""
+    """One way to run jobs: `fill` puts n of them, `left` counts what is to do, `commands` start 2 workers."""
 
     name: str
     fill: Callable[[Rig, int], None]
@@ -101,10 +101,9 @@ def contestants(jobs: int) -> list[Contestant]:
         return f"sqlite:///{where.folder / 'ours'}.sqlite3"
 
     for work, peer in (("nothing", "peer_nothing"), ("insert", "peer_insert")):
-        found += [
-            Contestant(f"ours, PostgreSQL, {work}", _open(f"Bench.{work}", postgresql), _pending(postgresql), ours, postgresql, jobs),
-            Contestant(f"ours, SQLite, {work}", _open(f"Bench.{work}", sqlite), _pending(sqlite), ours, sqlite, jobs),
-        ]  # fmt: skip
+        for name, url in (("PostgreSQL", postgresql), ("SQLite", sqlite)):
+            fill = _open(f"Bench.{work}", url)
+            found.append(Contestant(f"ours, {name}, {work}", fill, _pending(url), ours, url, jobs))
         for name, cls, share in (("SimpleWorker", "rq.SimpleWorker", 4), ("forking Worker", "rq.Worker", 40)):
             command = ["-c", "from rq.cli import main; main()", "worker", "--burst", "-w", cls, "bench"]
             found.append(

@@ -82,6 +82,9 @@ def beyond(order: Order, place: Place, forward: bool = True, inclusive: bool = F
         left, right = Ticket.id.expression, place.id
     else:
         left, right = tuple_(getattr(Ticket, order.column), Ticket.id), tuple_(place.key, place.id)
+    found: ColumnElement[bool]
     if order.descending == forward:
-        return left <= right if inclusive else left < right
-    return left >= right if inclusive else left > right
+        found = left <= right if inclusive else left < right
+    else:
+        found = left >= right if inclusive else left > right
+    return found

@@ -60,6 +60,7 @@ token; what its worker writes about it names that fence, so a worker that lost i
 Tickets of a lane elect after a move: the best of those that wait gets the turn. Views of pending: *pending*
 (due), *delayed* (never tried, not due yet) and *retrying* (tried or postponed, waits for its next start).
 
-A ticket that simply succeeded leaves `keep_receipt_minutes` after it was done. Whatever had trouble - a failed
-attempt, a lapse, an operator's act - stays at least `keep_trouble_days` (30). The trail stays 400 days.
+A ticket that simply succeeded leaves `keep_receipt_minutes` after it was done. Whatever had trouble - a
+failed attempt, a lapse, an operator's act - stays at least `keep_trouble_days` (30). The trail stays 400
+days.
 """
