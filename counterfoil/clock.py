@@ -32,6 +32,11 @@ def after(dialect: str, seconds: str, base: str | None = None) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f',{start},(({seconds})||' seconds'))||'000')"
 
 
+def ago(dialect: str, seconds: float) -> str:
+    """SQL for the instant `seconds` before the statement's start; unlike a stamp it bounds an index."""
+    return after(dialect, f"-{seconds:.0f}", MOMENT[dialect] if dialect == "postgresql" else None)
+
+
 def elapsed_ms(dialect: str, since: str) -> str:
     """SQL for the whole milliseconds from the instant `since` until now."""
     if dialect == "postgresql":

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
-from counterfoil.clock import MOMENT, after, elapsed_ms
+from counterfoil.clock import MOMENT, ago, elapsed_ms
 from counterfoil.tabs import TABS
 from counterfoil.ticket import PENDING, Ticket
 
@@ -88,7 +88,7 @@ def _nothing() -> dict[str, Any]:
 
 def rates(connection: Connection, now: datetime) -> dict[str, int]:
     """How many reached each final state within the last minute; `finished` is all of them."""
-    lately = after(connection.dialect.name, f"-{MINUTE}")
+    lately = ago(connection.dialect.name, MINUTE)
     found = {}
     for state in ("done", "errored", "expired", "failed"):
         query = f"SELECT count(*) FROM {TABLE} WHERE state = '{state}' AND done > {lately}"

@@ -11,7 +11,7 @@ import time
 from sqlalchemy import BigInteger, Connection, bindparam, text
 
 from counterfoil import settle
-from counterfoil.clock import after
+from counterfoil.clock import ago
 
 from .duty import Beat, log
 
@@ -42,7 +42,7 @@ def _lapse(connection: Connection, chunk: int) -> int:
 
 def bury(connection: Connection, chunk: int) -> int:
     """Remove drains whose lease ran out an hour ago and that hold no ticket any more; how many."""
-    long_ago = after(connection.dialect.name, f"-{BURIED_AFTER_SECONDS:g}")
+    long_ago = ago(connection.dialect.name, BURIED_AFTER_SECONDS)
     return connection.execute(
         text(
             f"DELETE FROM counterfoil_drains WHERE id IN (SELECT d.id FROM counterfoil_drains d "

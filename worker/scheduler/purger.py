@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import BigInteger, Connection, bindparam, text
 
 from counterfoil import purge
-from counterfoil.clock import after
+from counterfoil.clock import ago
 
 from .duty import Beat
 
@@ -55,7 +55,7 @@ def _others(beat: Beat) -> list[tuple[str, str, str, float]]:
 
 def _older(table: str, key: str, column: str, seconds: float) -> Callable[[Connection, int], int]:
     def delete(connection: Connection, chunk: int) -> int:
-        long_ago = after(connection.dialect.name, f"-{seconds:.0f}")
+        long_ago = ago(connection.dialect.name, seconds)
         return connection.execute(
             text(
                 f"DELETE FROM counterfoil_{table} WHERE {key} IN (SELECT {key} FROM counterfoil_{table} "
