@@ -33,7 +33,7 @@ def one(operation_id: int) -> Response:
     context = _context(operation_id)
     if request.args.get("part") == "body":
         body = render_template("operations/body.html", **context)
-        return etags.conditional(body, body)
+        return etags.conditional(lambda: body, body)
     return page("operations/page.html", fragment="operations/body.html", **context)
 
 

@@ -36,7 +36,7 @@ def ticket(ticket_id: int) -> Response:
         return page("ticket/dialog.html", **acts_context(told, now), target=f"#ticket-{ticket_id}")
     if request.args.get("part") == "body":
         made = render_template("ticket/body.html", **context(connection, told, now))
-        return etags.conditional(made, made)
+        return etags.conditional(lambda: made, made)
     return page("ticket/page.html", fragment="ticket/body.html", **context(connection, told, now))
 
 

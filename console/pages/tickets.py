@@ -18,7 +18,7 @@ from ..database import db
 from ..queries import counts, known
 from ..queries.tickets import SIZE, Page, by_ids, database_now
 from ..queries.tickets import page as read_page
-from ..ticket_words import bulk_verbs
+from ..ticket_words import bulk_verbs, shown_state
 
 NOT_THE_FILTERS = ("cursor", "ids")
 TABS_SHOWN = (
@@ -83,12 +83,12 @@ def rows() -> Any:
     fresh = by_ids(connection, ids, wanted, now)
     new = sum(row.id not in set(ids) for row in found.rows)
     numbers = counts.tab_counts(connection, now)
-    changes_with = ([tuple(row) for row in fresh], new, numbers.of, g.user.role)
-    body = render_template(
-        "tickets/fresh.html", rows=fresh, new=new, more_new=new == SIZE, numbers=numbers, tabs=TABS_SHOWN,
-        now=now, may=g.user.may("operator"),
-    )  # fmt: skip
-    return etags.conditional(body, changes_with)
+    rows_are = [(tuple(row), shown_state(row, now)) for row in fresh]
+    shown = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
+    shown |= {"now": now, "may": g.user.may("operator")}
+    return etags.conditional(
+        lambda: render_template("tickets/fresh.html", **shown), (rows_are, new, numbers.of, g.user.role)
+    )
 
 
 def shown_ids(written: str) -> list[int]:
