@@ -22,6 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 PR_SET_PDEATHSIG = 1
 
+_STOPS = {signal.SIGTERM, signal.SIGINT}
+
 ENDED_WELL = 0
 ENDED_BADLY = 70  # EX_SOFTWARE
 
@@ -60,9 +62,14 @@ def fork_horse(body: Callable[[Wish], None], forget: Callable[[], None]) -> int:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        _run(body, forget, parent)
+    # A TERM that comes before the horse has a handler of its own would be taken by the parent's.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run(body, forget, parent)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     with suppress(OSError):
         os.setpgid(pid, pid)  # both sides do it, so that it is done before either goes on
     return pid
@@ -74,6 +81,7 @@ def _run(body: Callable[[Wish], None], forget: Callable[[], None], parent: int) 
         _die_with(parent)
         wish = Wish()
         wish.install()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         signal.set_wakeup_fd(-1)
         os.setpgid(0, 0)
         leave_connections()

@@ -142,17 +142,20 @@ class _Drain:
                 lambda wish: parent.body(self.lease, parent.page, Mouth(writing), wish), forget=ear.close
             )
         os.close(writing)
+        watch = Watch(
+            pid,
+            parent.page,
+            ear,
+            self,
+            parent.stop,
+            renew_seconds=parent.settings.renew_seconds,
+            grace_seconds=parent.settings.grace_seconds,
+        )
         try:
-            watch = Watch(
-                pid,
-                parent.page,
-                ear,
-                self,
-                parent.stop,
-                renew_seconds=parent.settings.renew_seconds,
-                grace_seconds=parent.settings.grace_seconds,
-            )
             ending = watch.until_end()
+        except BaseException:
+            watch.abandon()
+            raise
         finally:
             ear.close()
         return self._account(ending)

@@ -83,7 +83,7 @@ class Mouth:
             wait = until - time.monotonic()
             if not left or wait <= 0 or not self._ours():
                 break
-            select.select([], [self._descriptor], [], min(wait, 0.1))
+            wait_for(self._descriptor, select.POLLOUT, min(wait, 0.1))
         dropped, self.dropped = self.dropped, 0
         if dropped:
             self.say({"dropped": dropped})
@@ -171,6 +171,13 @@ def open_pipe() -> tuple[int, int]:
         with suppress(OSError):
             fcntl.fcntl(writing, _F_SETPIPE_SZ, BACKLOG_LIMIT)
     return reading, writing
+
+
+def wait_for(descriptor: int, event: int, seconds: float) -> None:
+    """Wait until the descriptor is ready. Not by select(): its numbers end at 1023."""
+    poll = select.poll()
+    poll.register(descriptor, event)
+    poll.poll(max(0, seconds * 1000))
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:

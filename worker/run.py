@@ -125,6 +125,8 @@ def _burst(queues: list[str], clerk: Clerk, parent: Parent, stop: Stop) -> None:
 
 def _body(name: str, settings: Settings, host: Counterfoil) -> Any:
     engine = make_engine(settings.database_url)
+    engine.connect().close()  # what it learns of the server by its first connection, every horse inherits
+    engine.dispose()
     sessions = host.sessions
     assert sessions is not None
 

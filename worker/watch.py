@@ -17,7 +17,7 @@ from typing import Protocol
 from .ending import Cause, Ending
 from .notes import Notes
 from .page import NEVER, Page, PageUnreadable, Record, Stage
-from .pipe import Ear, Message
+from .pipe import Ear, Message, wait_for
 from .stop import Stop
 
 log = logging.getLogger("counterfoil.worker")
@@ -26,6 +26,8 @@ TICK_SECONDS = 0.2
 FENCE_CHECK_SECONDS = 2.0
 NOTES_SECONDS = 0.3
 STOPPED_WITHIN_SECONDS = 0.5
+LAST_WORDS = 64
+"""So many full buffers are read from the pipe of a horse that has ended: more than the pipe holds."""
 
 
 class Duties(Protocol):
@@ -86,8 +88,12 @@ class Watch:
         # It is a zombie still: its number and its group's cannot be anybody else's yet.
         _signal_group(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
-        self._listen()
+        for _ in range(LAST_WORDS):
+            if not self._listen():
+                break
         record = self._record()
+        if self.cause is None and self._told_to_stop_at and status == signal.SIGTERM:
+            self.cause = Cause.STOPPED  # the work had put our handler aside: it is our signal all the same
         if self.cause is not None:
             return Ending(self.cause, status, record)
         well = status == 0 and record.stage is Stage.IDLE
@@ -109,10 +115,12 @@ class Watch:
         if self.ear.ended:
             time.sleep(min(seconds, 0.02))
         else:
-            select.select([self.ear.descriptor], [], [], seconds)
+            wait_for(self.ear.descriptor, select.POLLIN, seconds)
 
-    def _listen(self) -> None:
+    def _listen(self) -> int:
+        heard = 0
         for message in self.ear.messages():
+            heard += 1
             if message.keys() & {"log", "progress", "dropped"}:
                 self.duties.notes.take(message)
             else:
@@ -121,6 +129,14 @@ class Watch:
         if now >= self._write_at:
             self._write_at = now + NOTES_SECONDS
             self.duties.notes.write()
+        return heard
+
+    def abandon(self) -> None:
+        """End the horse because its watch broke off: nobody else would."""
+        _signal_group(self.pid, signal.SIGKILL)
+        _signal(self.pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
     def _keep_deadline(self, record: Record) -> None:
         # Only work that runs is killed at a deadline; a finish has one of its own, for a driver that hangs.

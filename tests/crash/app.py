@@ -92,6 +92,9 @@ def does(ticket: Any, what: str) -> None:
         case "handlers":
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+        case "handlers and wait":
+            does(ticket, "handlers")
+            does(ticket, "wait")
         case "descriptors" if not (FOLDER / "taken").exists():  # once: a lost connection postpones
             for name in os.listdir("/proc/self/fd"):
                 with suppress(OSError):

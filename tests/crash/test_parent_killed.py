@@ -6,9 +6,11 @@ import signal
 from counterfoil import settle
 from tests.crash.stage import Stage, gone, wait_until
 
+SHORT = {"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"}
+
 
 def test_a_horse_dies_with_its_parent_and_the_lifeline_rescues_its_ticket(stage: Stage) -> None:
-    worker = stage.worker()
+    worker = stage.worker(settings=SHORT)
     ticket = stage.open(what="wait")
     stage.marked(f"started {ticket} 1")
     horse = worker.horse()
@@ -28,7 +30,7 @@ def test_a_horse_dies_with_its_parent_and_the_lifeline_rescues_its_ticket(stage:
 
 
 def test_what_was_committed_stays_done_when_all_is_killed_before_redis_hears(stage: Stage) -> None:
-    worker = stage.worker()
+    worker = stage.worker(settings=SHORT)
     # A second ticket keeps the drain busy: the first one's commit is behind it, and RQ knows nothing of it.
     first = stage.open(ring=False)
     second = stage.open(what="wait")
@@ -50,7 +52,7 @@ def test_what_was_committed_stays_done_when_all_is_killed_before_redis_hears(sta
 
 
 def test_a_late_settlement_under_a_lapsed_fence_changes_nothing(stage: Stage) -> None:
-    worker = stage.worker()
+    worker = stage.worker(settings=SHORT)
     ticket = stage.open(what="wait")
     stage.marked(f"started {ticket} 1")
     fence = stage.row(ticket).fence

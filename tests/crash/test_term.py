@@ -72,6 +72,17 @@ def test_a_second_term_ends_the_work_at_once_and_gives_it_back(stage: Stage) -> 
     stage.check(at_rest=False)
 
 
+def test_work_that_put_our_handler_aside_is_given_back_all_the_same(stage: Stage) -> None:
+    worker = stage.worker()
+    ticket = stage.open(what="handlers and wait")
+    stage.marked(f"started {ticket} 1")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    row = stage.row(ticket)
+    assert (row.state, row.attempts) == ("pending", 0)
+    stage.check(at_rest=False)
+
+
 def test_an_idle_worker_ends_at_once_and_leaves_no_row(stage: Stage) -> None:
     worker = stage.worker()
     assert stage.query("SELECT pid FROM counterfoil_workers WHERE sort = 'worker'") == [(worker.pid,)]

@@ -99,6 +99,16 @@ def test_a_horse_that_comes_to_its_end_is_done_and_what_it_said_is_heard(scene: 
     assert scene.heard == [{"ring": True}, {"ran": 3}]
 
 
+def test_the_last_words_of_a_horse_are_heard_to_the_end(scene: Scene) -> None:
+    def body(page: Page, mouth: Mouth, wish: Wish) -> None:
+        for n in range(100):
+            mouth.say({"n": n, "text": "x" * 8_000})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert scene.see(body).cause is Cause.DIED
+    assert [message["n"] for message in scene.heard] == list(range(100))
+
+
 def test_exit_0_in_the_middle_of_the_work_is_no_good_end(scene: Scene) -> None:
     def body(page: Page, mouth: Mouth, wish: Wish) -> None:
         page.write(running())
