@@ -99,6 +99,7 @@ def places() -> list[Place]:
         Place("expiring", gettext("Expiring"), "clock"),
         Place("operations", gettext("Operations"), "layers"),
         Place("queues", gettext("Queues"), "inbox"),
+        Place("batches", gettext("Batches"), "archive"),
         Place("trail", gettext("Trail"), "history"),
         Place("workers", gettext("Workers"), "server"),
     ]

@@ -46,6 +46,7 @@ from werkzeug.routing import IntegerConverter, Map
 from . import live
 from .pages import (
     acts,
+    batches,
     expiring,
     first_entry,
     health,
@@ -105,6 +106,8 @@ TABLE = (
     Route("/queues/<path:name>", "queues.one", queues.one, VIEWER),
     Route("/queues/<path:name>/pause", "queues.pause", queues.pause, OPERATOR, POST),
     Route("/queues/<path:name>/resume", "queues.resume", queues.resume, OPERATOR, POST),
+    Route("/batches", "batches", batches.batches, VIEWER),
+    Route("/batches/<int:batch_id>", "batches.one", batches.one, VIEWER),
     Route("/workers", "workers", workers.workers, VIEWER),
     Route("/trail", "trail", trail.trail, VIEWER),
     Route("/trail/<int:trail_id>/undo", "trail.undo", undo.undo, OPERATOR, POST),

@@ -18,13 +18,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, TextClause, bindparam, func, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    TextClause,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from .clock import MOMENT, STAMP, after
 from .database import among, by
 from .options import WrongOption
 from .tables import Batch
-from .ticket import Ticket
+from .ticket import STATES, Ticket
 
 OPEN_STATES = ("held", "pending", "running", "errored")
 MAY_GO = "(SELECT b.id FROM counterfoil_batches b WHERE b.id = batch_id AND b.closed_at IS NULL) IS NULL"
@@ -60,18 +71,23 @@ class Counts:
         return self.done + self.expired + self.failed
 
 
-def counts(connection: Connection, batch_ids: Iterable[int]) -> dict[int, Counts]:
-    """How these batches stand; index counterfoil_tickets_batch."""
+def counts(connection: Connection, batch_ids: Iterable[int], most: int | None = None) -> dict[int, Counts]:
+    """How these batches stand, counted up to `most` a state; index counterfoil_tickets_batch."""
     gone = select(Batch.id, *(getattr(Batch, f"gone_{state}").label(state) for state in GONE))
     found: dict[int, dict[str, int]] = {}
     for row in connection.execute(gone.where(Batch.id.in_(list(batch_ids)))).mappings():
         found[row["id"]] = {state: row[state] for state in GONE}
     for batch_id, states in found.items():
-        there = select(Ticket.state, func.count()).where(Ticket.batch_id == batch_id).group_by(Ticket.state)
-        for state, number in connection.execute(there):
+        there = connection.execute(select(*(_number(batch_id, state, most) for state in STATES))).one()
+        for state, number in zip(STATES, there, strict=True):
             word = "waiting" if state in ("held", "pending") else state
             states[word] = states.get(word, 0) + number
     return {batch_id: Counts(**states) for batch_id, states in found.items()}
+
+
+def _number(batch_id: int, state: str, most: int | None) -> ColumnElement[int]:
+    inside = select(Ticket.id).where(Ticket.batch_id == batch_id, Ticket.state == state).limit(most)
+    return select(func.count()).select_from(inside.subquery()).scalar_subquery().label(state)
 
 
 def reopen(connection: Connection, batch_ids: Iterable[int]) -> None:

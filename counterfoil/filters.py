@@ -57,6 +57,7 @@ class TicketFilter:
     view: str | None = None
     root: str | None = None
     q: str | None = None
+    batch: str | None = None
     window: str = "24h"
 
     @classmethod
@@ -95,7 +96,7 @@ class TicketFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether it asks for more than its tab."""
-        return bool(self.queue or self.view or self.root or self.q)
+        return bool(self.queue or self.view or self.root or self.q or self.batch)
 
     @property
     def on(self) -> Tab:
@@ -105,24 +106,17 @@ class TicketFilter:
     def scans(self, now: datetime) -> list[Scan]:
         """The walks that find its tickets, each bounded by one index; `now` is the database's time.
 
-        One, but for all tickets of a view model: one for each state. All walks of a filter have one order.
+        One, but for tickets of a batch and all of a view model: one for each state. All have one order.
         """
         tab, own = self.on, self._narrowing()
         if self.root:
             rest = tab.conditions(now, self.window)
             newest = Order("id", descending=True)
             return [Scan("counterfoil_tickets_root", (Ticket.root_id == self.root,), (*rest, *own), newest)]
+        if self.batch:
+            return self._by_state("counterfoil_tickets_batch", Ticket.batch_id == int(self.batch), now)
         if self.view and (tab.state or tab.name == "all"):
-            rest = tab.conditions(now, self.window)
-            return [
-                Scan(
-                    "counterfoil_tickets_view_model",
-                    (Ticket.view_model == self.view, text(f"counterfoil_tickets.state = '{state}'")),
-                    (*rest, *own),
-                    Order("id", descending=True),
-                )
-                for state in tab.states
-            ]
+            return self._by_state("counterfoil_tickets_view_model", Ticket.view_model == self.view, now)
         return [
             Scan(
                 tab.index,
@@ -130,6 +124,14 @@ class TicketFilter:
                 (*tab.residual(now, self.window), *own),
                 tab.order,
             )
+        ]
+
+    def _by_state(self, index: str, bound: Condition, now: datetime) -> list[Scan]:
+        residual = (*self.on.conditions(now, self.window), *self._narrowing())
+        newest = Order("id", descending=True)
+        return [
+            Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, newest)
+            for state in self.on.states
         ]
 
     def where(self, now: datetime) -> ColumnElement[bool]:
@@ -140,6 +142,8 @@ class TicketFilter:
         found: list[Condition] = []
         if self.root:
             found.append(Ticket.root_id == self.root)
+        if self.batch:
+            found.append(Ticket.batch_id == int(self.batch))
         if self.view:
             found.append(Ticket.view_model == self.view)
         if self.queue:
@@ -164,6 +168,8 @@ def _checked(name: str, value: str) -> str:
         raise FilterError(name, value, f"no such tab; there are {', '.join(TABS)}")
     if name == "window" and value not in WINDOWS:
         raise FilterError(name, value, f"no such window; use {', '.join(WINDOWS)}")
+    if name == "batch" and not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_ID):
+        raise FilterError(name, value, "a batch is named by its number")
     if len(value) > _LENGTHS.get(name, 20):
         raise FilterError(name, value, f"too long: at most {_LENGTHS[name]} characters")
     return value

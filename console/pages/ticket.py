@@ -111,6 +111,7 @@ def raw(told: queries.Told) -> dict[str, Any]:
     logs = [_plain(log) | {"message": masked_text(log.message)} for log in told.logs]
     return {
         "ticket": ticket,
+        "elements": told.elements,
         "attempts": attempts,
         "logs": logs,
         "trail": [_plain(entry) for entry in told.trail],

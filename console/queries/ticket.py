@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text
 
-from counterfoil.tables import Attempt, Drain, Log, RootClass, Traceback, TrailEntry, ViewModelRecord
+from counterfoil.tables import Attempt, Drain, Element, Log, RootClass, Traceback, TrailEntry, ViewModelRecord
 from counterfoil.ticket import Ticket
 
 from .tickets import COLUMNS
@@ -14,6 +14,7 @@ MOST_ATTEMPTS = 200
 MOST_LINES = 500
 MOST_ENTRIES = 200
 MOST_OTHERS = 10
+MOST_ELEMENTS = 200
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Told:
     drain: Row[Any] | None
     root_link: str | None
     view_model: Row[Any] | None
+    elements: list[str]
+    element_count: int
 
 
 def one(connection: Connection, ticket_id: int) -> Told | None:
@@ -53,7 +56,18 @@ def one(connection: Connection, ticket_id: int) -> Told | None:
         drain,
         _root_link(connection, row.root_id),
         connection.execute(known).first(),
+        *_elements(connection, ticket_id),
     )
+
+
+def _elements(connection: Connection, ticket_id: int) -> tuple[list[str], int]:
+    """The first of its elements, in order, and how many there are."""
+    mine = Element.ticket_id == ticket_id
+    first = select(Element.element_id).where(mine).order_by(Element.position).limit(MOST_ELEMENTS)
+    names = list(connection.execute(first).scalars())
+    if len(names) < MOST_ELEMENTS:
+        return names, len(names)
+    return names, connection.execute(select(func.count()).where(mine)).scalar_one()
 
 
 def trail_of(connection: Connection, ticket_id: int) -> list[Row[Any]]:

@@ -57,6 +57,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
     )
     op.create_index("counterfoil_batches_parent", "counterfoil_batches", ["parent_id", "id"], unique=False)
+    # With the id, so that a batch's tickets of one state are read in their order.
+    op.drop_index("counterfoil_tickets_batch", "counterfoil_tickets")
+    op.create_index(
+        "counterfoil_tickets_batch",
+        "counterfoil_tickets",
+        ["batch_id", "state", "id"],
+        unique=False,
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
+        sqlite_where=sa.text("batch_id IS NOT NULL"),
+    )
     op.create_index(
         "counterfoil_tickets_guard",
         "counterfoil_tickets",

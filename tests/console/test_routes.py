@@ -45,7 +45,10 @@ def test_an_endpoint_that_is_not_in_the_table_is_not_answered(console: Flask, ad
 
 def test_a_stranger_gets_nowhere_and_learns_nothing(console: Flask, engine: Engine, cast: None) -> None:
     stranger = Browser(console)
-    there, nowhere = furnish(engine), {"ticket_id": 987654, "name": "no such", "operation_id": 987654}
+    there, nowhere = (
+        furnish(engine),
+        {"ticket_id": 987654, "name": "no such", "operation_id": 987654, "batch_id": 987654},
+    )
     walked = 0
     for stop in stops(console, there):
         if stop.route.role == PUBLIC:

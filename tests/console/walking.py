@@ -8,7 +8,7 @@ from sqlalchemy import Engine, insert, select
 from werkzeug.routing import Rule
 
 from console.routes import Route
-from counterfoil.tables import Operation, Queue, ViewModelRecord
+from counterfoil.tables import Batch, Operation, Queue, ViewModelRecord
 from counterfoil.ticket import Ticket
 
 
@@ -25,13 +25,14 @@ class Stop:
 
 
 def furnish(engine: Engine) -> dict[str, object]:
-    """A queue, a ticket and an operation; returns values for the addresses' parts."""
+    """A queue, a ticket, a batch and an operation; returns values for the addresses' parts."""
     with engine.begin() as connection:
         connection.execute(insert(ViewModelRecord).values(name="Customer.greet", sort="method"))
         connection.execute(insert(Queue).values(name="default"))
         connection.execute(insert(Ticket).values(view_model="Customer.greet", root_id="Customer!42"))
         connection.execute(insert(Operation).values(submit_token="t", verb="retry", ids=[1], asked_by="ada"))
         ticket = connection.execute(select(Ticket.id)).scalar_one()
+        batch = connection.execute(insert(Batch).values(label="invoices").returning(Batch.id)).scalar_one()
         operation = connection.execute(select(Operation.id)).scalar_one()
     return {
         "filename": "console.css",
@@ -39,6 +40,7 @@ def furnish(engine: Engine) -> dict[str, object]:
         "name": "default",
         "user_id": 1,
         "ticket_id": ticket,
+        "batch_id": batch,
         "operation_id": operation,
         "root_id": "Customer!42",
         "verb": "link",
