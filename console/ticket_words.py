@@ -22,7 +22,7 @@ IN_BULK = ("retry", "run-now", "release", "hold", "expire", "fail")
 
 VERB_ICONS = {
     "retry": "rotate-ccw", "run-now": "play", "release": "play", "hold": "hand", "expire": "archive",
-    "fail": "x", "extend": "clock", "keep": "lock",
+    "fail": "x", "extend": "clock", "keep": "lock", "acknowledge": "check", "note": "list", "stop": "pause",
 }  # fmt: skip
 
 
@@ -109,6 +109,9 @@ def verb_word(verb: str) -> str:
         "fail": gettext("Fail - give up for good"),
         "extend": gettext("Extend"),
         "keep": gettext("Keep"),
+        "acknowledge": gettext("Acknowledge"),
+        "note": gettext("Note"),
+        "stop": gettext("Stop - its attempt counts"),
     }[verb]
 
 
@@ -123,6 +126,9 @@ def verb_past(verb: str, number: int | str) -> str:
         "fail": gettext("Ticket %(id)s is failed: given up for good.", id=number),
         "extend": gettext("Ticket %(id)s has a new deadline.", id=number),
         "keep": gettext("The receipt of ticket %(id)s is kept.", id=number),
+        "acknowledge": gettext("Ticket %(id)s is acknowledged: it has left the alarm's count.", id=number),
+        "note": gettext("The note on ticket %(id)s stands in the trail.", id=number),
+        "stop": gettext("Ticket %(id)s is stopped: its process ends within seconds.", id=number),
     }[verb]
 
 
@@ -139,6 +145,12 @@ def verb_meaning(verb: str, state: str) -> str:
         "fail": gettext("It should have worked. Counts as a failure in its batch; may be retried later."),
         "extend": gettext("Another deadline, or none."),
         "keep": gettext("Its receipt is not purged until then."),
+        "acknowledge": gettext("Seen. It stays errored and leaves the alarm's count until it errors again."),
+        "note": gettext("A remark for whoever looks next; it changes nothing."),
+        "stop": gettext(
+            "Its process is ended and what it wrote is rolled back. What it did outside - mails, payments, "
+            "calls - may have happened. The attempt counts; it is tried again, if attempts are left."
+        ),
     }[verb]
 
 
@@ -188,7 +200,8 @@ def result_word(result: str | None) -> str:
 
 def verb_short(verb: str) -> str:
     """What a small button says; the long words stand where the act is confirmed."""
-    return {"expire": gettext("Expire"), "fail": gettext("Fail")}.get(verb) or verb_word(verb)
+    words = {"expire": gettext("Expire"), "fail": gettext("Fail"), "stop": gettext("Stop")}
+    return words.get(verb) or verb_word(verb)
 
 
 def some(number: Number) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from . import door
+from . import door, settle
 from .columns import EVIDENCE, NaiveTime, utc_text
 from .database import wait_at_most
+from .errors import ERROR_LIMIT, Failure, safe
 from .moves import MOVES, SINGLE_ACTS
 from .priority import priority_number
 from .queue_names import told_wrong
@@ -83,19 +84,23 @@ def act(
     """Do one verb on one ticket, in the caller's transaction, with its row in the trail.
 
     Waits at most a second for a lock (SQLite: 5). Arguments by verb: extend(expires_at), keep(until; None is
-    evidence), reprioritise(priority), reschedule(at), move(queue). Raises Refused; the savepoint that the
+    evidence), reprioritise(priority), reschedule(at), move(queue), stop(hold: not
+    tried again before it is released). Raises Refused; the savepoint that the
     statements ran in is then rolled back and the caller's transaction is usable.
     """
     if verb not in SINGLE_ACTS:
         raise Refused(f"there is no act {verb!r}; there are {', '.join(SINGLE_ACTS)}", "argument")
     if MOVES[verb].needs_reason and not (reason or "").strip():
         raise Refused(f"{verb} needs a reason: say why, it stands in the trail", "argument")
-    values = _arguments(verb, arguments) | {"actor": by.name}
     told = (reason or "").strip() or None
+    values = _arguments(verb, arguments) | {"actor": by.name}
+    failure = _stopped(by, told) if verb == "stop" else None
+    if failure is not None:
+        values |= {"error": failure.text, "error_kind": failure.kind, "fingerprint": failure.fingerprint}
     try:
         wait_at_most(connection, PATIENCE_SECONDS[connection.dialect.name])
         with connection.begin_nested():
-            return _done(connection, verb, ticket_id, by, told, expected_moves, operation_id, values)
+            return _done(connection, verb, ticket_id, by, told, expected_moves, operation_id, values, failure)
     except IntegrityError:
         raise Refused(
             f"ticket {ticket_id} cannot be pending again: another ticket of its view model holds its "
@@ -119,6 +124,7 @@ def _done(
     expected_moves: int | None,
     operation_id: int | None,
     values: dict[str, Any],
+    failure: Failure | None,
 ) -> Acted:
     before = read(connection, ticket_id, lock=True)
     if before is None:
@@ -132,6 +138,8 @@ def _done(
     row = door.move(connection, verb, ticket_id, expected_moves=expected_moves, **values)
     if row is None:
         raise Refused(f"ticket {ticket_id} has moved on while you acted: look again", "moved")
+    if failure is not None:
+        settle.remember(connection, row, verb, failure, None, None)
     # Whatever a person did to a ticket makes its receipt evidence. A running one's row is not written.
     connection.execute(_EVIDENCE, {"id": ticket_id})
     after = read(connection, ticket_id)
@@ -194,9 +202,15 @@ def _arguments(verb: str, given: dict[str, Any]) -> dict[str, Any]:
     if not wanted:
         return {}
     name = wanted[0]
-    if name not in given and verb not in ("extend", "keep"):
+    if name not in given and verb not in ("extend", "keep", "stop"):
         raise Refused(f"{verb} needs {name!r}", "argument")
-    return {name: _CHECKS[verb](given.get(name))}
+    return {name: _CHECKS[verb](given.get(name, False if verb == "stop" else None))}
+
+
+def _stopped(by: Actor, reason: str | None) -> Failure:
+    """The attempt that an operator ends counts: what it did outside may have happened."""
+    told = f"stopped by {by.name}" + (f": {reason}" if reason else "")
+    return Failure("stopped", safe(told, ERROR_LIMIT), fingerprint="stopped")
 
 
 def _instant(value: Any) -> datetime:
@@ -229,4 +243,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "reschedule": _instant,
     "reprioritise": _priority,
     "move": _queue,
+    "stop": int,
 }

@@ -25,7 +25,7 @@ def postpone(connection: Connection, ticket_id: int, fence: str, seconds: float,
         connection, "postpone", ticket_id, fence=fence, seconds=seconds, reason=reason, narrow=_STILL_RUNS
     )
     if row is not None:
-        _remember(connection, row, "postpone", None, None, reason)
+        remember(connection, row, "postpone", None, None, reason)
     return row is not None
 
 
@@ -35,7 +35,7 @@ def give_back(
     """Never started, or ended by us: attempt given back; `aside="unknown"` sets it aside for a beat."""
     row = door.move(connection, "give back", ticket_id, fence=fence, aside=aside, narrow=_STILL_RUNS)
     if row is not None and aside is None:
-        _remember(connection, row, "give back", None, worker, "given back")
+        remember(connection, row, "give back", None, worker, "given back")
     return row is not None
 
 
@@ -67,7 +67,7 @@ def fail_attempt(
         row = door.move(connection, verb, ticket_id, narrow=_STILL_RUNS, **values)
     if row is None:
         return None
-    _remember(connection, row, verb, failure, worker, None, app_version)
+    remember(connection, row, verb, failure, worker, None, app_version)
     return str(row.state)
 
 
@@ -83,7 +83,7 @@ def fail_by_work(
     values = _failed(failure) | {"fence": fence}
     row = door.move(connection, "fail by the work", ticket_id, narrow=_STILL_RUNS, **values)
     if row is not None:
-        _remember(connection, row, "fail", failure, worker, None, app_version)
+        remember(connection, row, "fail", failure, worker, None, app_version)
     return row is not None
 
 
@@ -121,7 +121,7 @@ def lapse(connection: Connection, limit: int = 200) -> list[int]:
             **_failed(failure),
         )
         if row is not None:
-            _remember(connection, row, "lapse", failure, None, None)
+            remember(connection, row, "lapse", failure, None, None)
         return row is not None
 
     return sweep(connection, found, rescue)
@@ -160,7 +160,19 @@ def _failed(failure: Failure) -> dict[str, Any]:
     return {"error": failure.text, "error_kind": failure.kind, "fingerprint": failure.fingerprint}
 
 
-def _remember(
+def give_up_unknown(connection: Connection, ticket_id: int, view_model: str) -> bool:
+    """No live worker has known its view model for the grace: errored, kind resolve, without an attempt."""
+    failure = Failure(
+        "resolve",
+        f"unknown view model {view_model!r}: no live worker registers it; deploy the code that declares it, "
+        "or mend the name and open a new ticket",
+        fingerprint="unknown view model",
+    )
+    narrow = "state = 'pending' AND aside = 'unknown'"
+    return door.move(connection, "error", ticket_id, narrow=narrow, **_failed(failure)) is not None
+
+
+def remember(
     connection: Connection,
     row: Row[Any],
     outcome: str,
@@ -198,15 +210,3 @@ def _remember(
             "app_version": app_version,
         },
     )
-
-
-def give_up_unknown(connection: Connection, ticket_id: int, view_model: str) -> bool:
-    """No live worker has known its view model for the grace: errored, kind resolve, without an attempt."""
-    failure = Failure(
-        "resolve",
-        f"unknown view model {view_model!r}: no live worker registers it; deploy the code that declares it, "
-        "or mend the name and open a new ticket",
-        fingerprint="unknown view model",
-    )
-    narrow = "state = 'pending' AND aside = 'unknown'"
-    return door.move(connection, "error", ticket_id, narrow=narrow, **_failed(failure)) is not None

@@ -21,7 +21,7 @@ from .tables import TrailEntry
 from .ticket import Ticket
 
 _TIMES = {column.name for column in Ticket.__table__.columns if type(column.type).__name__ == "Utc"}
-UNDOABLE = frozenset(verb for verb in (*SINGLE_ACTS, "stop") if verb not in ("note",))
+UNDOABLE = frozenset(verb for verb in SINGLE_ACTS if verb != "note")
 
 
 def undo(

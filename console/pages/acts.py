@@ -100,6 +100,8 @@ def _given(verb: str, now: datetime) -> dict[str, Any]:
     given: dict[str, Any] = {"reason": reason or None, "expected_moves": int(moves) if moves else None}
     if verb == "extend":
         return given | {"expires_at": None if until == "none" else _instant(until, now)}
+    if verb == "stop":
+        return given | {"hold": form.get("hold") == "1"}
     if verb == "keep":
         if until == "evidence" and not reason:
             raise Refused(

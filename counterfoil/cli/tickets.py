@@ -186,6 +186,7 @@ _EXTRA: dict[str, Any] = {
     ),
     "reprioritise": click.option("--priority", type=click.Choice([*PRIORITIES]), required=True),
     "move": click.option("--queue", required=True),
+    "stop": click.option("--hold", is_flag=True, help="Hold it afterwards, until somebody releases it."),
 }
 
 

@@ -43,6 +43,10 @@ def registered(engine: Engine) -> None:
         ("extend", "held", "held", {"until": "24h"}),
         ("extend", "pending", "pending", {"until": "none"}),
         ("keep", "done", "done", {"until": "7d"}),
+        ("acknowledge", "errored", "errored", {}),
+        ("note", "running", "running", {"reason": "the bank is down till 06:00"}),
+        ("stop", "running", "pending", {}),
+        ("stop", "running", "held", {"hold": "1", "reason": "it sends the mail twice"}),
         ("keep", "done", "done", {"until": "evidence", "reason": "audit"}),
     ],
 )
