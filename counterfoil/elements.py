@@ -36,12 +36,12 @@ def unique(elements: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(found.values())
 
 
-def write(connection: Connection, ticket_id: int, elements: Sequence[Any]) -> None:
-    """Store what a new ticket refers to; every element has its key by now. Raises RootCannotBeNamed."""
-    names = list(dict.fromkeys(root_id_of(element) for element in elements))
+def write(connection: Connection, opened: Iterable[tuple[int, Sequence[Any]]]) -> None:
+    """Store what new tickets refer to; every element has its key by now. Raises RootCannotBeNamed."""
     rows = [
         {"ticket_id": ticket_id, "position": position, "element_id": name}
-        for position, name in enumerate(names, 1)
+        for ticket_id, given in opened
+        for position, name in enumerate(dict.fromkeys(map(root_id_of, given)), 1)
     ]
     if rows:
         connection.execute(insert(Element), rows)

@@ -157,8 +157,7 @@ def complete(session: Session, connection: Connection, new: Sequence[Ticket]) ->
     Those that the flood guard finds needless are taken back first.
     """
     opened = flood_guard.let_wait(session, connection, new)
-    for ticket in opened:
-        elements.write(connection, ticket.id, ticket._elements)
+    elements.write(connection, [(ticket.id, ticket._elements) for ticket in opened])
     batches.reopen(connection, [ticket.batch_id for ticket in opened if ticket.batch_id is not None])
     note_due(session, connection, opened)
 

@@ -10,12 +10,15 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from counterfoil import FloodGuard, Ticket, catalogue, open_batch, open_ticket, target
+from counterfoil.database import make_engine
 from counterfoil.inline import run_pending
 from counterfoil.options import WrongOption
 from counterfoil.registry import registry
 from counterfoil.saving import TicketRolledBack
 from tests.counterfoil.core import Bench
 from tests.counterfoil.firm import firm
+
+CHANGES = 40
 
 
 @pytest.fixture
@@ -155,14 +158,64 @@ def test_a_waiting_ticket_is_not_claimed_before_the_caller_commits(engine: Engin
     writer = Thread(target=write)
     writer.start()
     assert ready.wait(30)
-    if engine.dialect.name == "postgresql":
-        assert bench.drain() == [], "the worker passes over it"
+    lease, ran = bench.lease("default") if engine.dialect.name == "postgresql" else None, []
+    if lease is not None:
+        assert bench.claim(lease) is None, "the worker passes over it"
         commit.set()
     else:
-        Thread(target=lambda: (commit.wait(0.2), commit.set())).start()  # the claim waits for the write lock
+        worker = Thread(target=lambda: ran.extend(bench.drain()))  # its claim waits for the write lock
+        worker.start()
+        commit.set()
+        worker.join(30)
     writer.join(30)
-    assert [verb for _, verb in bench.drain()] == ["finish"]
+    ran.extend(bench.drain())
+    assert [verb for _, verb in ran] == ["finish"]
     assert read == ["new"]
+
+
+def test_no_last_change_is_lost_however_worker_and_writer_meet(engine: Engine) -> None:
+    bench = Bench(engine)
+    read: list[int] = []
+    bench.execute("CREATE TABLE source (value INTEGER)")
+    bench.execute("INSERT INTO source VALUES (0)")
+
+    def copy() -> None:
+        read.append(bench.current.execute(text("SELECT value FROM source")).scalar_one())  # type: ignore
+
+    bench.work("Source.copy", copy)
+    over, behind = Event(), []
+
+    def work() -> None:
+        while not over.is_set():
+            bench.drain()
+
+    worker = Thread(target=work)
+    worker.start()
+    for value in range(1, CHANGES + 1):
+        with Session(engine) as session:
+            session.execute(text("UPDATE source SET value = :value"), {"value": value})
+            ticket = Ticket(view_model="Source.copy", guard=True)
+            session.add(ticket)
+            session.commit()
+            behind.append(ticket.waiting_id)
+        while value % 10 == 0 and read[-1:] != [value]:
+            assert worker.is_alive(), f"{value} was written, {read[-1:]} was read last, and nothing waits"
+            if not bench.all("SELECT 1 FROM counterfoil_tickets WHERE state <> 'done'"):
+                assert read[-1] == value
+    over.set()
+    worker.join(30)
+    assert read[-1] == CHANGES
+    assert len(read) + len([each for each in behind if each is not None]) == CHANGES
+
+
+@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_hosts_of_every_isolation_open_packages(postgresql_url: str, isolation: str) -> None:
+    engine = make_engine(postgresql_url, isolation_level=isolation)
+    with firm(engine) as host, Session(engine) as session:
+        batch = open_batch(session, "b", expected=2)
+        first = guarded(session, host.send, batch=batch)
+        assert guarded(session, host.send, batch=batch).waiting_id == first.id
+    engine.dispose()
 
 
 def test_a_change_after_the_claim_opens_a_second_ticket(engine: Engine) -> None:
@@ -181,8 +234,6 @@ def test_a_change_after_the_claim_opens_a_second_ticket(engine: Engine) -> None:
 
 
 def test_two_flushes_with_the_same_keys_do_not_meet_crosswise(postgresql_url: str) -> None:
-    from counterfoil.database import make_engine
-
     engine = make_engine(postgresql_url)
     bench = Bench(engine)
     bench.work("Source.copy")
