@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from . import customers, forms, home, orders, weather
+from . import customers, forms, home, invoices, orders, weather
 
 shop = Blueprint("shop", __name__, template_folder="../templates", static_folder="../static")
-for page in (home, customers, orders, forms, weather):
+for page in (home, customers, orders, forms, invoices, weather):
     page.add_to(shop)
 
 __all__ = ["shop"]
