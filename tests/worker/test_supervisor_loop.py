@@ -165,7 +165,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     def when(loop: Loop) -> None:
         until(mark.exists)
         stop()
-        until(lambda: loop._kill_at is not None)
+        until(lambda: loop.stopping is not None)
         stop()
 
     started = time.monotonic()

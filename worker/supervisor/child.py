@@ -44,7 +44,6 @@ class Child:
         self.is_ready = False
         self.start_at: float | None = 0.0  # monotonic seconds; None: not to be started
         self.descriptor: int | None = None  # of its output, until it closes that
-        self.told_to_stop = False
         self.unsaid: deque[str] = deque(maxlen=20)  # of a quiet one
         self._process: subprocess.Popen[bytes] | None = None
 

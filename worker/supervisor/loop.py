@@ -13,11 +13,10 @@ from types import FrameType
 from .child import CONFIGURATION, Child, Plan, reason
 from .output import Output
 from .restarts import GIVE_UP_AFTER
+from .stopping import Stopping
 
 TICK_SECONDS = 0.1
 IDLE_SECONDS = 1.0
-LAST_GRACE_SECONDS = 5.0
-SAY_AFTER_SECONDS = 3.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -34,9 +33,7 @@ class Loop:
         self.grace_seconds = grace_seconds
         self.code = 0
         self._signals = 0
-        self._patience = 0  # signals that were there when stopping began: one more ends it at once
-        self._kill_at: float | None = None  # stopping since this is set
-        self._say_at: float | None = None
+        self.stopping: Stopping | None = None
         self._selector = selectors.DefaultSelector()
         self._when_ready: dict[frozenset[str], Callable[[], None]] = {}
 
@@ -76,10 +73,10 @@ class Loop:
 
     def _step(self) -> bool:
         self._reap()
-        if self._signals and self._kill_at is None:
+        if self._signals and self.stopping is None:
             self._stop("stopping")
-        if self._kill_at is not None:
-            return self._stopping()
+        if self.stopping is not None:
+            return self.stopping.go_on(self._signals)
         now = time.monotonic()
         for child in self.children.values():
             if child.running and not child.is_ready and child.plan.ready:
@@ -112,7 +109,7 @@ class Loop:
             child.start_at is not None or (child.running and not child.is_ready)
             for child in self.children.values()
         )
-        return TICK_SECONDS if waiting or self._kill_at is not None else IDLE_SECONDS
+        return TICK_SECONDS if waiting or self.stopping is not None else IDLE_SECONDS
 
     def _read(self, child: Child) -> None:
         descriptor = child.descriptor
@@ -137,7 +134,7 @@ class Loop:
                 self._selector.unregister(child.descriptor)
             self._show(child, child.lines.end())
             code = child.reap()
-            if self._kill_at is None and not (code == 0 and child.plan.once):
+            if self.stopping is None and not (code == 0 and child.plan.once):
                 self._after_death(child, reason(code), code)
 
     def _more(self, child: Child) -> bool:
@@ -179,42 +176,8 @@ class Loop:
         self._stop("stopping the others")
 
     def _stop(self, told: str) -> None:
-        self._kill_at = time.monotonic() + self.grace_seconds
-        self._patience = self._signals
-        self._say_at = time.monotonic() + SAY_AFTER_SECONDS
         self.output.say(f"{told} (at most {self.grace_seconds:g} s; a second signal ends it at once)")
-        for child in self.children.values():
-            if not child.plan.last:
-                child.signal(signal.SIGTERM)
-
-    def _stopping(self) -> bool:
-        assert self._kill_at is not None
-        now = time.monotonic()
-        others = [child for child in self.children.values() if child.running and not child.plan.last]
-        last = [child for child in self.children.values() if child.running and child.plan.last]
-        if self._signals > self._patience or (others and now > self._kill_at):
-            for child in others:
-                self.output.say(f"{child.name} did not stop in time and is killed", warning=True)
-            self._kill_all()
-            return False
-        if others:
-            self._say_who_is_waited_for(now, others)
-            return True
-        for child in last:
-            if not child.told_to_stop:
-                child.told_to_stop = True
-                self._kill_at = now + LAST_GRACE_SECONDS
-                child.signal(signal.SIGTERM)
-            elif now > self._kill_at:
-                child.signal(signal.SIGKILL)
-        if not last:
-            self.output.say("stopped")
-        return bool(last)
-
-    def _say_who_is_waited_for(self, now: float, others: list[Child]) -> None:
-        if self._say_at is not None and now > self._say_at:
-            self._say_at = None
-            self.output.say(f"waiting for {', '.join(child.name for child in others)}")
+        self.stopping = Stopping(self.children.values(), self.output, self.grace_seconds, self._signals)
 
     def _kill_all(self) -> None:
         for child in self.children.values():
