@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from . import door, settle
+from . import batches, door, settle
 from .columns import EVIDENCE, NaiveTime, utc_text
 from .database import wait_at_most
 from .errors import ERROR_LIMIT, Failure, safe
@@ -138,6 +138,8 @@ def _done(
     row = door.move(connection, verb, ticket_id, expected_moves=expected_moves, **values)
     if row is None:
         raise Refused(f"ticket {ticket_id} has moved on while you acted: look again", "moved")
+    if verb == "retry":
+        batches.reopen_of(connection, ticket_id)
     if failure is not None:
         settle.remember(connection, row, verb, failure, None, None)
     # Whatever a person did to a ticket makes its receipt evidence. A running one's row is not written.

@@ -109,6 +109,12 @@ def reopen(connection: Connection, batch_ids: Iterable[int]) -> None:
                 reopen(connection, [parent])
 
 
+def reopen_of(connection: Connection, ticket_id: int) -> None:
+    """The same for the batch of a ticket that a person has set going again, if it is in one."""
+    mine = select(Batch.id).join(Ticket, Ticket.batch_id == Batch.id).where(Ticket.id == ticket_id)
+    reopen(connection, connection.scalars(mine).all())
+
+
 def close_complete(connection: Connection, after: int = 0, chunk: int = CHUNK) -> tuple[list[int], int]:
     """Close what is complete among the next open batches behind the id `after`, and open their follow-ups.
 

@@ -349,7 +349,8 @@ _TABLE = (
         _FINAL,
         (),
         ("scheduler",),
-        "`delete_time` is past and it is not kept: gone, with its logs and attempts; the trail outlives it",
+        "`delete_time` is past, it is not kept and its batch is complete: gone, with its logs, attempts and "
+        "elements; the trail outlives it",
         elects=False,
     ),
 )

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import door, lanes
+from . import batches, door, lanes
 from .acts import PATIENCE_SECONDS, TOLD, Acted, Actor, Refused, changes, is_lock, read
 from .clock import STAMP
 from .columns import UTC_TEXT
@@ -101,6 +101,7 @@ def _undone(
         raise Refused(f"ticket {entry.ticket_id} is {now['state']} now: that cannot be undone", "state")
     if row.lane is not None:
         lanes.elect(connection, [row.lane])
+    batches.reopen_of(connection, entry.ticket_id)
     after = read(connection, entry.ticket_id)
     assert after is not None
     made = connection.execute(

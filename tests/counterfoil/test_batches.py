@@ -14,6 +14,7 @@ from counterfoil.options import WrongOption
 from counterfoil.purge import purge
 from counterfoil.registry import registry
 from counterfoil.saving import connection_of
+from counterfoil.undo import undo
 from tests.counterfoil.firm import firm
 
 ENDS: dict[str, str] = {}
@@ -127,6 +128,25 @@ def test_the_follow_up_opens_once_with_its_root_and_params(host: Any, session: S
     session.refresh(batch)
     assert batch.closed_at is not None
     assert standing(session, batch) == batches.Counts(done=2)
+
+
+def test_a_retry_opens_a_complete_batch_again_and_so_does_an_undo(host: Any, session: Session) -> None:
+    batch = open_batch(session, "pages", expected=1)
+    (ticket,) = add(session, host, batch, "badly")
+    run_pending(session)
+    otto = Actor("otto", "console")
+    expired = acts.act(connection_of(session), "expire", ticket.id, otto, reason="no paper")
+    session.commit()
+    assert close(session) == [batch.id]
+    undo(connection_of(session), expired.trail_id, otto)
+    session.refresh(batch)
+    assert batch.closed_at is None
+    acts.act(connection_of(session), "fail", ticket.id, otto, reason="no paper")
+    session.commit()
+    assert close(session) == [batch.id]
+    acts.act(connection_of(session), "retry", ticket.id, otto)
+    session.refresh(batch)
+    assert batch.closed_at is None
 
 
 def test_a_batch_without_a_number_waits_until_it_is_sealed(host: Any, session: Session) -> None:
