@@ -29,6 +29,7 @@ from . import (
     words,
 )
 from .database import bind
+from .form_cookie import FormCookie
 from .htmx import htmx
 from .places import folder
 from .secret import signing_key
@@ -49,6 +50,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
         settings = settings.model_copy(update=overrides)
     app = Flask("console", template_folder=str(folder("templates")), static_folder=str(folder("static")))
     app.config.update(_config(settings))
+    app.session_interface = FormCookie()
     app.logger.setLevel(logging.INFO)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

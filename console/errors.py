@@ -41,6 +41,11 @@ def _http(error: HTTPException) -> Response:
 
 def _words(error: HTTPException, code: int) -> tuple[str, str]:
     if isinstance(error, CSRFError):
+        if current_app.config["SESSION_COOKIE_SECURE"] and not request.is_secure:
+            return gettext("Open the console by https"), gettext(
+                "This is production: its cookies are sent over https only. Behind a proxy that speaks it, "
+                "set COUNTERFOIL_PROXIES."
+            )
         return gettext("This form is out of date"), gettext(
             "You signed in or out since the page was made. Go back, load it again and repeat what you did."
         )

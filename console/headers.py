@@ -29,8 +29,6 @@ def _set(response: Response) -> Response:
     for name, value in ALWAYS.items():
         response.headers[name] = value
     response.vary.update(["HX-Request", "Cookie"])
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and response.status_code == 200:
         # A versioned address never changes its content; any other is asked for again.
         response.headers["Cache-Control"] = ONE_YEAR if "v" in request.args else "no-cache"

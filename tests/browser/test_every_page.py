@@ -156,6 +156,20 @@ def test_the_first_page_is_light_and_loads_nothing_from_elsewhere(shown: Shown, 
     assert 0 < own < 15_000
 
 
+def test_a_page_whose_session_has_ended_goes_to_the_sign_in_by_itself(
+    shown: Shown, browser: Browser, sqlite_url: str
+) -> None:
+    page = _page(_context(browser, 1280, "light"), [])
+    page.clock.install()
+    _enter(page, shown)
+    engine = prepare(create_engine(sqlite_url))
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE counterfoil_sessions SET expires_at = '{PAST}'"))
+    engine.dispose()
+    page.clock.run_for(5000)
+    page.wait_for_url(shown.url + "/sign-in")
+
+
 def _enter(page: Page, shown: Shown) -> None:
     page.goto(shown.link)
     page.fill("#name", "ada")

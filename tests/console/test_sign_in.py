@@ -188,3 +188,13 @@ def test_in_production_every_cookie_is_secure(make_console: Callable[..., Flask]
         "/sign-in", base_url="https://localhost", data={"name": "ada", "password": PASSWORD}
     )
     assert all("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+
+
+def test_in_production_without_https_the_form_says_what_is_the_matter(
+    make_console: Callable[..., Flask], cast: None
+) -> None:
+    browser = Browser(make_console(environment="production"))
+    # Werkzeug's client would send the Secure cookie; a browser does not, so the token has nothing to fit.
+    answer = browser.post("/sign-in", token=False, data={"name": "ada", "password": PASSWORD})
+    assert answer.status_code == 400
+    assert "Open the console by https" in answer.text
