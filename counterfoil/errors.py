@@ -14,12 +14,23 @@ from types import FrameType, TracebackType
 
 ERROR_LIMIT = 4_000
 TRACEBACK_LIMIT = 64_000
+PLACE_LIMIT = 400
 
 _NOT_OWN = ("counterfoil", "sqlalchemy", "flask", "flask_sqlalchemy", "rq", "werkzeug")
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _NOISE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # UUIDs
-    r"|0x[0-9a-f]+|\b[0-9a-f]{16,}\b|'[^']*'|\"[^\"]*\"|\d+",
+    r"(?<!\w)'(?:[^'\n]|'(?=\w))*'(?!\w)|\"[^\"\n]*\"|`[^`\n]*`|“[^”\n]*”"  # an apostrophe is no quote
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # UUIDs
+    r"|0x[0-9a-f]+|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{6,}\b|\b[0-9a-f]{16,}\b"
+    r"|\b(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:\.\d+)?"  # IPv6, and times of day
+    rf"|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +(?=\d|{_MONTH} )"
+    rf"|\b{_MONTH}\.? +(?=\d)|(?<=\d ){_MONTH}\b"
+    r"|[+-]?\d+(?:[.,:/T-]\d+)*Z?",
     re.IGNORECASE,
 )
 
@@ -36,6 +47,8 @@ class Failure:
     traceback: str | None = None
     fingerprint: str | None = None
     seconds: float | None = None
+    place: str | None = None
+    """`module:function` of the innermost frame of the application's own code."""
 
 
 def safe(text: str, limit: int) -> str:
@@ -62,18 +75,23 @@ def describe(exception: BaseException, kind: str = "run") -> Failure:
     except BaseException:
         lines = "".join(traceback.format_tb(exception.__traceback__, limit=-60)) + text
     seconds = getattr(exception, "retry_after", None)
+    place = safe(innermost(exception.__traceback__), PLACE_LIMIT)
     return Failure(
         kind=kind,
         text=text,
         traceback=safe(lines, TRACEBACK_LIMIT),
-        fingerprint=fingerprint(type(exception).__qualname__, innermost(exception.__traceback__), text),
+        fingerprint=fingerprint(type(exception).__qualname__, place, text),
         seconds=float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= 366 * 86400 else None,
+        place=place or None,
     )
 
 
 def fingerprint(class_name: str, place: str, text: str) -> str:
-    """Groups failures of one cause: class, innermost own frame without line, text without variables."""
-    plain = _NOISE.sub("?", text)[:300]
+    """Groups failures of one cause: class, innermost own frame without line, text without variables.
+
+    Out of the text go quoted strings, UUIDs, hex, mail and network addresses, times and numbers.
+    """
+    plain = _NOISE.sub("?", text[:1000])[:300]
     return hashlib.sha256(f"{class_name}|{place}|{plain}".encode()).hexdigest()[:32]
 
 

@@ -193,10 +193,10 @@ def remember(
     connection.execute(
         door.typed(
             "INSERT INTO counterfoil_attempts (ticket_id, claim, run, outcome, started_at, ended_at, "
-            "duration_ms, error, error_kind, fingerprint, traceback_id, worker, app_version) "
+            "duration_ms, error, error_kind, fingerprint, place, traceback_id, worker, app_version) "
             f"SELECT id, claims, run, :outcome, started_at, {STAMP[dialect]}, "
-            f"{elapsed_ms(dialect, 'started_at')}, :error, :error_kind, :fingerprint, :traceback, :worker, "
-            f":app_version FROM {Ticket.__tablename__} "
+            f"{elapsed_ms(dialect, 'started_at')}, :error, :error_kind, :fingerprint, :place, :traceback, "
+            f":worker, :app_version FROM {Ticket.__tablename__} "
             "WHERE id = :id"
         ),
         {
@@ -205,6 +205,7 @@ def remember(
             "error": failure.text if failure else reason,
             "error_kind": failure.kind if failure else None,
             "fingerprint": failure.fingerprint if failure else None,
+            "place": failure.place if failure else None,
             "traceback": traceback_id,
             "worker": worker,
             "app_version": app_version,

@@ -157,6 +157,7 @@ class Ticket(Base):
         Index("counterfoil_tickets_root", "root_id", "id"),
         Index("counterfoil_tickets_view_model", "view_model", "state", "id"),
         _partial("fingerprint", "fingerprint id", "state = 'errored'"),
+        _partial("acknowledged", "id", "state = 'errored' AND acknowledged_at IS NOT NULL"),
         _partial("batch", "batch_id state id", "batch_id IS NOT NULL"),
         _partial("guard", "guard_key id", "state = 'pending' AND guard_key IS NOT NULL"),
         _partial(

@@ -1,6 +1,7 @@
 """The tables beside the ticket's own: what happened, who runs, what is known, who may."""
 
 from .catalogue import RootClass, ViewModelRecord
+from .errors import ErrorGroup
 from .history import Attempt, Log, Traceback, TrailEntry
 from .operations import Operation, OperationItem
 from .packages import Batch, Element
@@ -14,6 +15,7 @@ __all__ = [
     "Drain",
     "Element",
     "EntryLink",
+    "ErrorGroup",
     "Leader",
     "Log",
     "Operation",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, SmallInteger, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..base import Base
@@ -19,7 +19,16 @@ class Attempt(Base):
     """
 
     __tablename__ = "counterfoil_attempts"
-    __table_args__ = (Index("counterfoil_attempts_ticket", "ticket_id", "claim"),)
+    __table_args__ = (
+        Index("counterfoil_attempts_ticket", "ticket_id", "claim"),
+        # What the scheduler has not folded into its group yet: empty but for the last beat's failures.
+        Index(
+            "counterfoil_attempts_ungrouped",
+            "id",
+            postgresql_where=text("fingerprint IS NOT NULL AND NOT grouped"),
+            sqlite_where=text("fingerprint IS NOT NULL AND NOT grouped"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     ticket_id: Mapped[int] = mapped_column(BigId)
@@ -32,6 +41,8 @@ class Attempt(Base):
     error: Mapped[str | None] = mapped_column(Text)
     error_kind: Mapped[str | None] = mapped_column(String(16))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
+    place: Mapped[str | None] = mapped_column(String(400))  # module:function of the innermost own frame
+    grouped: Mapped[bool] = mapped_column(Boolean, server_default=false())
     traceback_id: Mapped[str | None] = mapped_column(String(64))
     worker: Mapped[str | None] = mapped_column(String(200))
     app_version: Mapped[str | None] = mapped_column(String(100))

@@ -10,6 +10,7 @@ from ..stop import Stop
 from .batches import Batches
 from .deadlines import Deadlines
 from .duty import Duty
+from .grouper import Grouper
 from .lifeline import Lifeline
 from .loop import Scheduler
 from .operator import Operator
@@ -34,7 +35,7 @@ def run_scheduler(settings: Settings) -> int:
 
 def all_duties() -> list[Duty]:
     """Those of the loop, in their order: what starts tickets first, what may be long last."""
-    return [Ringer(), Lifeline(), Deadlines(), Operator(), Batches(), Sampler(), Purger()]
+    return [Ringer(), Lifeline(), Deadlines(), Operator(), Batches(), Grouper(), Sampler(), Purger()]
 
 
 def scheduler_engine(url: str) -> Engine:

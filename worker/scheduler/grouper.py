@@ -1,0 +1,41 @@
+"""Grouper: folds failed attempts into groups of one cause, and counts what is errored by each.
+
+When: attempts every beat, in chunks; the counts every two seconds, less often when they cost more than a
+tenth of a core. It does not judge: acknowledging and muting are persons' words.
+"""
+
+import time
+
+from counterfoil import error_groups
+
+from .duty import Beat
+
+EVERY_SECONDS = 2.0
+FORGETS_EVERY_SECONDS = 3600.0
+SHARE_OF_A_CORE = 0.1
+
+
+class Grouper:
+    """Remembers when it counts next."""
+
+    word = "grouper"
+    every_seconds = 0.0
+
+    def __init__(self) -> None:
+        self._count_at = 0.0
+        self._forget_at = 0.0
+
+    def act(self, beat: Beat) -> int:
+        """Folds and counts; how many attempts were folded."""
+        folded = beat.in_chunks(error_groups.CHUNK, error_groups.fold)
+        started = time.monotonic()
+        if started >= self._count_at:
+            with beat.transaction(30.0) as connection:
+                error_groups.count_errored(connection)
+            cost = time.monotonic() - started
+            self._count_at = started + max(EVERY_SECONDS, cost / SHARE_OF_A_CORE)
+        if started >= self._forget_at:
+            self._forget_at = started + FORGETS_EVERY_SECONDS
+            with beat.transaction() as connection:
+                error_groups.forget(connection)
+        return folded
