@@ -1,11 +1,12 @@
 """The finish: the fenced UPDATE that is the last statement of the work's own transaction."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause
 
 from . import door, policy
+from .hot import Hot
 from .lease import Claimed
 
 
@@ -23,19 +24,27 @@ def _finish_statement(dialect: str, by_ctid: bool) -> TextClause:
     )
 
 
-def finish(connection: Connection, claimed: Claimed, receipt: Any) -> Any:
-    """Set the ticket done; its row tells the isolation it runs at; None when the fence was lost."""
-    dialect = connection.dialect.name
+_BY_ID = Hot(lambda dialect: _finish_statement(dialect, False))
+_BY_CTID = Hot(lambda dialect: _finish_statement(dialect, True))
+
+
+class Finished(NamedTuple):
+    """A ticket was set done, in a transaction of this isolation."""
+
+    isolation: str
+
+
+def finish(connection: Connection, claimed: Claimed, receipt: Any) -> Finished | None:
+    """Set the ticket done; None when the fence was lost."""
     binds = {
         "id": claimed.id,
         "fence": claimed.fence,
         "receipt": receipt,
         "trouble_days": policy.current().trouble_days,
     }
+    row = None
     if claimed.ctid is not None:
-        by_ctid = connection.execute(
-            _finish_statement(dialect, True), binds | {"ctid": claimed.ctid}
-        ).fetchone()
-        if by_ctid is not None:
-            return by_ctid
-    return connection.execute(_finish_statement(dialect, False), binds).fetchone()
+        row = _BY_CTID.first(connection, binds | {"ctid": claimed.ctid})
+    if row is None:
+        row = _BY_ID.first(connection, binds)
+    return None if row is None else Finished(*row)

@@ -12,11 +12,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, String, TextClause, bindparam, text
+from sqlalchemy import BigInteger, Connection, Integer, String, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from .clock import MOMENT
 from .database import by
+from .hot import Hot
 
 WAITING = "state = 'pending' AND NOT turn AND aside IS NULL AND lane IS NOT NULL"
 HOLDING = "state = 'pending' AND turn AND lane IS NOT NULL"
@@ -87,6 +88,9 @@ def _lanes(connection: Connection, lanes: Sequence[str]) -> dict[str, Any]:
     return {"lanes": json.dumps(unique) if connection.dialect.name == "sqlite" else unique}
 
 
+_ELECT = Hot({"postgresql": _ELECT_POSTGRESQL, "sqlite": _ELECT_SQLITE}.__getitem__)
+
+
 def elect(connection: Connection, lanes: Sequence[str]) -> int:
     """Give the turn, per queue, to the best due waiting ticket of each lane, else to the earliest.
 
@@ -94,23 +98,29 @@ def elect(connection: Connection, lanes: Sequence[str]) -> int:
     """
     if not lanes:
         return 0
-    clause = _ELECT_SQLITE if connection.dialect.name == "sqlite" else _ELECT_POSTGRESQL
-    return connection.execute(clause, _lanes(connection, lanes)).rowcount
+    return _ELECT.count(connection, _lanes(connection, lanes))
 
 
-_RUNS = text(f"SELECT id FROM counterfoil_tickets WHERE {RUNNING} AND lane = :lane")
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:space, hashtext(:lane))")
+_LANE = bindparam("lane", type_=String())
+_SPACE = bindparam("space", type_=Integer())
+_RUNS = Hot(
+    lambda d: text(f"SELECT id FROM counterfoil_tickets WHERE {RUNNING} AND lane = :lane").bindparams(_LANE)
+)
+_TRY_LOCK = Hot(
+    lambda d: text("SELECT pg_try_advisory_xact_lock(:space, hashtext(:lane))").bindparams(_LANE, _SPACE)
+)
 LOCK_SPACE = 0x0C0F01
 
 
 def runs(connection: Connection, lane: str) -> bool:
     """Whether a ticket of the lane is running, in a new statement that sees what was committed before it."""
-    return connection.execute(_RUNS, {"lane": lane}).first() is not None
+    return _RUNS.first(connection, {"lane": lane}) is not None
 
 
 def try_lock(connection: Connection, lane: str) -> bool:
     """PostgreSQL: the lane's lock until the end of this transaction, without waiting."""
-    return bool(connection.execute(_TRY_LOCK, {"space": LOCK_SPACE, "lane": lane}).scalar_one())
+    found = _TRY_LOCK.first(connection, {"space": LOCK_SPACE, "lane": lane})
+    return found is not None and bool(found[0])
 
 
 # Take back the turns of busy lanes at the head of the queue. A finish in flight holds its row: then nothing

@@ -19,6 +19,7 @@ from . import door, lanes
 from .clock import MOMENT, RANDOM_TOKEN, STAMP, after, elapsed_ms
 from .columns import Json
 from .database import by
+from .hot import Hot
 from .ticket import PENDING
 
 ROUNDS = 12
@@ -132,7 +133,11 @@ def _claim_statement(dialect: str, which: str) -> TextClause:
     return door.typed(
         f"UPDATE {door.TABLE} SET {door.assignments('claim', dialect)} WHERE {where} "
         f"RETURNING {_returning(dialect)}"
-    ).columns(**_COLUMNS)  # type: ignore[return-value]
+    )
+
+
+_RIDING = Hot(lambda dialect: _claim_statement(dialect, "riding"), tuple(_COLUMNS.values()))
+_KNOWN = Hot(lambda dialect: _claim_statement(dialect, "known"), tuple(_COLUMNS.values()))
 
 
 @cache
@@ -146,13 +151,15 @@ def _probe_statement(dialect: str) -> TextClause:
     )
 
 
+_PROBE = Hot(_probe_statement)
+
+
 def ride(connection: Connection, drain: DrainLease) -> Claimed | None:
     """Claim the first due candidate if it has no lane, inside a transaction that is about to commit.
 
     Cannot wait and cannot fail under READ COMMITTED and on SQLite; nowhere else is it used.
     """
-    clause = _claim_statement(connection.dialect.name, "riding")
-    row = connection.execute(clause, {"queue": drain.queue, "drain": drain.id}).fetchone()
+    row = _RIDING.first(connection, {"queue": drain.queue, "drain": drain.id})
     return None if row is None else Claimed(*row)
 
 
@@ -176,16 +183,14 @@ def claim_within(connection: Connection, drain: DrainLease) -> Claimed | None:
     """
     probe = text(_candidate(connection.dialect.name, lock=False))
     found = connection.execute(probe, {"queue": drain.queue}).scalar()
-    clause = _claim_statement(connection.dialect.name, "known")
     row = None
     if found is not None:
-        row = connection.execute(clause, {"id": found, "drain": drain.id}).fetchone()
+        row = _KNOWN.first(connection, {"id": found, "drain": drain.id})
     return None if row is None else Claimed(*row)
 
 
 def _take(connection: Connection, drain: DrainLease, ticket_id: int) -> Claimed | None:
-    clause = _claim_statement(connection.dialect.name, "known")
-    row = connection.execute(clause, {"id": ticket_id, "drain": drain.id}).fetchone()
+    row = _KNOWN.first(connection, {"id": ticket_id, "drain": drain.id})
     connection.commit()
     return None if row is None else Claimed(*row)
 
@@ -196,35 +201,35 @@ def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | No
         return riding
     skipped: list[int] = []
     while len(skipped) < ROUNDS:
-        row = connection.execute(
-            _probe_statement("postgresql"), {"queue": drain.queue, "skipped": skipped}
-        ).fetchone()
-        if row is None:
+        found = _PROBE.first(connection, {"queue": drain.queue, "skipped": skipped})
+        if found is None:
             return None
-        if row.lane is None:
-            return _take(connection, drain, row.id)
-        if not lanes.try_lock(connection, row.lane):
+        ticket_id, lane = found
+        if lane is None:
+            return _take(connection, drain, ticket_id)
+        if not lanes.try_lock(connection, lane):
             # Another claim is deciding about this lane: its outcome will show, this ticket keeps its turn.
-            skipped.append(row.id)
-        elif not lanes.runs(connection, row.lane):
-            return _take(connection, drain, row.id)
+            skipped.append(ticket_id)
+        elif not lanes.runs(connection, lane):
+            return _take(connection, drain, ticket_id)
         else:
             if not lanes.sweep(connection, drain.queue):
                 # Its runner is just finishing: that finish elects.
-                skipped.append(row.id)
+                skipped.append(ticket_id)
             connection.commit()
     return None
 
 
 def _claim_sqlite(connection: Connection, drain: DrainLease) -> Claimed | None:
     # A look without a lock first: an empty queue must not take the write lock.
-    probe, binds = _probe_statement("sqlite"), {"queue": drain.queue}
-    if connection.execute(probe, binds).fetchone() is None:
+    binds = {"queue": drain.queue}
+    if _PROBE.first(connection, binds) is None:
         return None
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    while (row := connection.execute(probe, binds).fetchone()) is not None:
-        if row.lane is None or not lanes.runs(connection, row.lane):
-            return _take(connection, drain, row.id)
+    while (found := _PROBE.first(connection, binds)) is not None:
+        ticket_id, lane = found
+        if lane is None or not lanes.runs(connection, lane):
+            return _take(connection, drain, ticket_id)
         if not lanes.sweep(connection, drain.queue):
             break
         # Whoever else wants to write has a turn between two sweeps.

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .priority import priority_number
@@ -22,6 +23,10 @@ OPTION_NAMES = frozenset(
 
 TICKET = "ticket"
 """A parameter of this name receives the running ticket: log, progress, idempotency key."""
+
+
+_signature = lru_cache(maxsize=None)(inspect.signature)
+"""Asked twice for each ticket that runs; callables of declarations are hashable, like their declarations."""
 
 
 class RegistryError(Exception):
@@ -93,12 +98,12 @@ class Declaration:
 
     def wants_ticket(self, call: Callable[..., Any]) -> bool:
         """Whether this callable has a parameter named `ticket`."""
-        return TICKET in inspect.signature(call).parameters
+        return TICKET in _signature(call).parameters
 
     def check(self, params: dict[str, Any]) -> None:
         """Raises ParamsDoNotFit, naming the parameter, unless the params fit every callable."""
         for call in self.callables:
-            signature = inspect.signature(call)
+            signature = _signature(call)
             given = dict(params)
             if TICKET in signature.parameters:
                 given[TICKET] = None

@@ -56,6 +56,11 @@ def is_prepared(engine: Engine) -> bool:
     return engine.dialect.name != "sqlite" or getattr(engine, PREPARED, False)
 
 
+def is_sqlite(connection: Connection) -> bool:
+    """Whether it is a connection to SQLite; such an engine, prepared, has one listener for statements."""
+    return connection.dialect.name == "sqlite"
+
+
 def begin_immediate(connection: Connection) -> None:
     """Take SQLite's write lock now, if this connection is not in a transaction. No-op on other dialects."""
     if connection.dialect.name != "sqlite":
