@@ -91,9 +91,10 @@ def let_wait(session: Session, connection: Connection, new: Sequence[Any]) -> li
             note_for_session(session, connection, waits.queue, delay)
         for ticket in same if waits is not None else same[1:]:
             needless[ticket.id] = waits.id if waits is not None else same[0].id
-    for ticket in [each for each in new if each.id in needless]:
+    gone = [ticket for ticket in new if ticket.id in needless]
+    _take_back(connection, gone)
+    for ticket in gone:
         waiting_id = needless[ticket.id]
-        _take_back(connection, ticket)
         make_transient(ticket)
         ticket.waiting_id = waiting_id
     return [ticket for ticket in new if ticket.waiting_id is None]
@@ -132,11 +133,12 @@ def _waiting(dialect: str) -> TextualSelect:
     )
 
 
-def _take_back(connection: Connection, ticket: Any) -> None:
-    """Delete a ticket that this flush has inserted: nobody has seen it. What waits in its lane elects."""
-    ticket_id, lane = ticket.id, ticket.lane
-    for table in reversed(inspect(ticket).mapper.tables):
-        (key,) = table.primary_key.columns
-        connection.execute(table.delete().where(key == ticket_id))
-    if lane is not None:
-        lanes.elect(connection, [lane])
+def _take_back(connection: Connection, gone: Sequence[Any]) -> None:
+    """Delete tickets that this flush has inserted: nobody has seen them. What waits in their lanes elects."""
+    lanes_of = [ticket.lane for ticket in gone if ticket.lane is not None]
+    for mapper in {inspect(ticket).mapper for ticket in gone}:
+        ids = [{"this": ticket.id} for ticket in gone if inspect(ticket).mapper is mapper]
+        for table in reversed(mapper.tables):
+            (key,) = table.primary_key.columns
+            connection.execute(table.delete().where(key == bindparam("this")), ids)
+    lanes.elect(connection, lanes_of)
