@@ -96,6 +96,7 @@ def places() -> list[Place]:
     all_places = [
         Place("overview", gettext("Overview"), "activity"),
         Place("tickets", gettext("Tickets"), "list", errored_now()),
+        Place("errors", gettext("Errors"), "alert-triangle"),
         Place("expiring", gettext("Expiring"), "clock"),
         Place("operations", gettext("Operations"), "layers"),
         Place("queues", gettext("Queues"), "inbox"),

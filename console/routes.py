@@ -47,6 +47,7 @@ from . import live
 from .pages import (
     acts,
     batches,
+    error_groups,
     expiring,
     first_entry,
     health,
@@ -95,6 +96,13 @@ TABLE = (
     Route("/tickets/<int:ticket_id>.json", "tickets.json", ticket.ticket_json, VIEWER),
     Route("/tickets/<int:ticket_id>/<verb>", "tickets.act", acts.act_on, OPERATOR, POST),
     Route("/roots/<path:root_id>", "roots", ticket.root, VIEWER),
+    Route("/errors", "errors", error_groups.errors, VIEWER),
+    Route("/errors/<fingerprint>", "errors.one", error_groups.one, VIEWER),
+    Route(
+        "/errors/<fingerprint>/acknowledge", "errors.acknowledge", error_groups.acknowledge, OPERATOR, POST
+    ),
+    Route("/errors/<fingerprint>/mute", "errors.mute", error_groups.mute, OPERATOR, POST),
+    Route("/errors/<fingerprint>/unmute", "errors.unmute", error_groups.unmute, OPERATOR, POST),
     Route("/expiring", "expiring", expiring.expiring, VIEWER),
     Route("/operations", "operations", operations.operations, VIEWER),
     Route("/operations", "operations.ask", operations.ask, OPERATOR, POST),

@@ -108,15 +108,19 @@ class TicketFilter:
 
         One, but for tickets of a batch and all of a view model: one for each state. All have one order.
         """
-        tab, own = self.on, self._narrowing()
+        tab, own = self.on, self._narrowing(but="root" if self.root else "")
         if self.root:
             rest = tab.conditions(now, self.window)
             newest = Order("id", descending=True)
             return [Scan("counterfoil_tickets_root", (Ticket.root_id == self.root,), (*rest, *own), newest)]
         if self.batch:
-            return self._by_state("counterfoil_tickets_batch", Ticket.batch_id == int(self.batch), now)
+            return self._by_state(
+                "counterfoil_tickets_batch", "batch", Ticket.batch_id == int(self.batch), now
+            )
         if self.view and (tab.state or tab.name == "all"):
-            return self._by_state("counterfoil_tickets_view_model", Ticket.view_model == self.view, now)
+            return self._by_state(
+                "counterfoil_tickets_view_model", "view", Ticket.view_model == self.view, now
+            )
         return [
             Scan(
                 tab.index,
@@ -126,25 +130,29 @@ class TicketFilter:
             )
         ]
 
-    def _by_state(self, index: str, bound: Condition, now: datetime) -> list[Scan]:
-        residual = (*self.on.conditions(now, self.window), *self._narrowing())
+    def _by_state(self, index: str, field: str, bound: Condition, now: datetime) -> list[Scan]:
+        # A tab that is its state asks for nothing that these indexes do not bound.
+        tab = self.on
+        rest = tab.conditions(now, self.window) if tab.bound or tab.rest or not tab.state else []
+        residual = (*rest, *self._narrowing(but=field))
         newest = Order("id", descending=True)
         return [
             Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, newest)
-            for state in self.on.states
+            for state in tab.states
         ]
 
     def where(self, now: datetime) -> ColumnElement[bool]:
         """The whole condition, for a row that was found otherwise."""
         return and_(text("1=1"), *self.on.conditions(now, self.window), *self._narrowing())
 
-    def _narrowing(self) -> list[Condition]:
+    def _narrowing(self, but: str = "") -> list[Condition]:
+        """What the fields ask for beyond the tab, all `but` one that an index bounds."""
         found: list[Condition] = []
-        if self.root:
+        if self.root and but != "root":
             found.append(Ticket.root_id == self.root)
-        if self.batch:
+        if self.batch and but != "batch":
             found.append(Ticket.batch_id == int(self.batch))
-        if self.view:
+        if self.view and but != "view":
             found.append(Ticket.view_model == self.view)
         if self.queue:
             found.append(Ticket.queue == self.queue)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flask import Flask
 from sqlalchemy import Engine, insert, select
 from werkzeug.routing import Rule
 
 from console.routes import Route
-from counterfoil.tables import Batch, Operation, Queue, ViewModelRecord
+from counterfoil.tables import Batch, ErrorGroup, Operation, Queue, ViewModelRecord
 from counterfoil.ticket import Ticket
 
 
@@ -31,6 +32,9 @@ def furnish(engine: Engine) -> dict[str, object]:
         connection.execute(insert(Queue).values(name="default"))
         connection.execute(insert(Ticket).values(view_model="Customer.greet", root_id="Customer!42"))
         connection.execute(insert(Operation).values(submit_token="t", verb="retry", ids=[1], asked_by="ada"))
+        seen = datetime.now(UTC)
+        group = {"fingerprint": "0" * 32, "first_seen_at": seen, "last_seen_at": seen}
+        connection.execute(insert(ErrorGroup).values(group))
         ticket = connection.execute(select(Ticket.id)).scalar_one()
         batch = connection.execute(insert(Batch).values(label="invoices").returning(Batch.id)).scalar_one()
         operation = connection.execute(select(Operation.id)).scalar_one()
@@ -46,6 +50,7 @@ def furnish(engine: Engine) -> dict[str, object]:
         "verb": "link",
         "claim": 1,
         "trail_id": 1,
+        "fingerprint": "0" * 32,
     }
 
 
