@@ -15,7 +15,7 @@ from .keyset import MAX_ID
 from .tabs import TABS, WINDOWS, Condition, Order, Tab
 from .ticket import Ticket
 
-_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": 200}
+_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": 200, "error": 64}
 _SEARCHED = (
     Ticket.root_id,
     Ticket.root_label,
@@ -58,6 +58,7 @@ class TicketFilter:
     root: str | None = None
     q: str | None = None
     batch: str | None = None
+    error: str | None = None
     window: str = "24h"
 
     @classmethod
@@ -96,7 +97,7 @@ class TicketFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether it asks for more than its tab."""
-        return bool(self.queue or self.view or self.root or self.q or self.batch)
+        return bool(self.queue or self.view or self.root or self.q or self.batch or self.error)
 
     @property
     def on(self) -> Tab:
@@ -117,6 +118,9 @@ class TicketFilter:
             return self._by_state(
                 "counterfoil_tickets_batch", "batch", Ticket.batch_id == int(self.batch), now
             )
+        if self.error and tab.name == "errored":
+            bound = Ticket.fingerprint == self.error
+            return self._by_state("counterfoil_tickets_fingerprint", "error", bound, now)
         if self.view and (tab.state or tab.name == "all"):
             return self._by_state(
                 "counterfoil_tickets_view_model", "view", Ticket.view_model == self.view, now
@@ -154,6 +158,8 @@ class TicketFilter:
             found.append(Ticket.batch_id == int(self.batch))
         if self.view and but != "view":
             found.append(Ticket.view_model == self.view)
+        if self.error and but != "error":
+            found.append(Ticket.fingerprint == self.error)
         if self.queue:
             found.append(Ticket.queue == self.queue)
         if self.q:
