@@ -126,7 +126,7 @@ def verb_past(verb: str, number: int | str) -> str:
         "fail": gettext("Ticket %(id)s is failed: given up for good.", id=number),
         "extend": gettext("Ticket %(id)s has a new deadline.", id=number),
         "keep": gettext("The receipt of ticket %(id)s is kept.", id=number),
-        "acknowledge": gettext("Ticket %(id)s is acknowledged: whoever comes next reads who has seen it.", id=number),
+        "acknowledge": gettext("Ticket %(id)s is acknowledged: whoever comes next reads by whom.", id=number),
         "note": gettext("The note on ticket %(id)s stands in the trail.", id=number),
         "stop": gettext("Ticket %(id)s is stopped: its process ends within seconds.", id=number),
     }[verb]
@@ -145,7 +145,7 @@ def verb_meaning(verb: str, state: str) -> str:
         "fail": gettext("It should have worked. Counts as a failure in its batch; may be retried later."),
         "extend": gettext("Another deadline, or none."),
         "keep": gettext("Its receipt is not purged until then."),
-        "acknowledge": gettext("Somebody knows: the timeline tells who. It stays errored, and may be retried."),
+        "acknowledge": gettext("Somebody knows: the timeline tells who. It stays errored."),
         "note": gettext("A remark for whoever looks next; it changes nothing."),
         "stop": gettext(
             "Its process is ended and what it wrote is rolled back. What it did outside - mails, payments, "
