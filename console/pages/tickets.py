@@ -55,7 +55,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "now": now,
         "numbers": numbers,
         "stale": counts.is_stale(numbers, now),
-        "matching": matching(connection, wanted, numbers, now),
+        "matching": matching(connection, wanted, found, numbers, now),
         "tabs": TABS_SHOWN,
         "queues": known.queue_names(connection, wanted.queue),
         "view_models": known.view_model_names(connection, wanted.view),
@@ -106,9 +106,14 @@ def _rows_url(wanted: TicketFilter) -> str:
 
 
 def matching(
-    connection: Connection, wanted: TicketFilter, numbers: counts.TabCounts, now: datetime
+    connection: Connection, wanted: TicketFilter, found: Page, numbers: counts.TabCounts, now: datetime
 ) -> counts.Number:
-    """How many tickets the filter means: the tab's own number unless it is narrowed."""
+    """How many tickets the filter means: the tab's own number unless it is narrowed.
+
+    A first page that is not full has looked already as far as a count would.
+    """
+    if not found.previous and (found.stretched or not found.next):
+        return counts.Number(len(found.rows), found.stretched)
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
         return counts.number(connection, wanted, now)
     return numbers.of[wanted.tab]

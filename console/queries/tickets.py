@@ -55,7 +55,7 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
     found: list[TicketRow] = []
     edges: list[Place] = []
     for scan in scans:
-        rows, edge = _walk(connection, scan, place, forward)
+        rows, edge = _walk(connection, scan, place, forward, whole=len(scans) == 1)
         found += rows
         edges += [edge] if edge else []
     descending = order.descending == forward
@@ -64,7 +64,7 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
     if edge and len(scans) > 1:
         found = [row for row in found if _within(Place.of(row, order), edge, descending)]
     more = len(found) > SIZE
-    rows = found[:SIZE]
+    rows = found[:SIZE] if len(scans) == 1 else _whole(connection, found[:SIZE])
     if not forward and not more and not edge:
         return page(connection, wanted, None, now)  # the list's beginning: whole, not the rest of it
     ahead = Place.of(rows[-1], order) if more else edge
@@ -95,10 +95,19 @@ def _rows() -> Any:
     return select(*COLUMNS, func.substr(Ticket.error, 1, ERROR_CHARACTERS).label("error"))
 
 
+def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
+    """The rows of these ids, in their order."""
+    found = {row.id: row for row in connection.execute(_rows().where(Ticket.id.in_([row.id for row in ids])))}
+    return [found[row.id] for row in ids if row.id in found]
+
+
 def _walk(
-    connection: Connection, scan: Scan, place: Place | None, forward: bool
+    connection: Connection, scan: Scan, place: Place | None, forward: bool, whole: bool
 ) -> tuple[list[TicketRow], Place | None]:
-    """Up to a page and one of a walk's rows from a place on, and where the look ended if it was cut short."""
+    """Up to a page and one of a walk's rows from a place on, and where the look ended if it was cut short.
+
+    Not `whole`: their ids alone, where several walks make one page and most of their rows are not shown.
+    """
     conditions = [*scan.bounded]
     if place:
         conditions.append(beyond(scan.order, place, forward))
@@ -108,7 +117,8 @@ def _walk(
         edge = edge_after(connection, scan, conditions, by, STRETCH)
         if edge:
             conditions.append(beyond(scan.order, edge, not forward, inclusive=True))
-    query = _rows().where(and_(text("1=1"), *conditions, *scan.residual)).order_by(*by).limit(SIZE + 1)
+    rows = _rows() if whole else select(Ticket.id)
+    query = rows.where(and_(text("1=1"), *conditions, *scan.residual)).order_by(*by).limit(SIZE + 1)
     return list(connection.execute(query)), edge
 
 

@@ -89,7 +89,9 @@ def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
             for plan in plans(large, wanted, cursor, read):
                 assert "Seq Scan on counterfoil" not in plan, (fields, plan)
                 assert "SCAN counterfoil_tickets\n" not in plan + "\n" or fields.get("tab", "all") == "all"
-                if read == "page" and not any(scan.residual for scan in wanted.scans(NOW)):
+                # What is running is a handful: reading it whole and sorting it may be the better plan.
+                bounded = wanted.tab != "running" and not any(s.residual for s in wanted.scans(NOW))
+                if read == "page" and bounded:
                     assert "Sort" not in plan, (fields, plan)
                     assert "TEMP B-TREE" not in plan, (fields, plan)
 
