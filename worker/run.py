@@ -1,7 +1,6 @@
 """`counterfoil worker`: one worker process, from its start to its exit code."""
 
 import logging
-import os
 import secrets
 import socket
 from collections.abc import Sequence
@@ -11,18 +10,14 @@ from typing import Any
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import DBAPIError
 
-from counterfoil import catalogue, policy
+from counterfoil import policy
 from counterfoil.database import make_engine
 from counterfoil.host import Counterfoil, load_host
 from counterfoil.lease import DrainLease, due_queues
-from counterfoil.queue_names import QUEUE_NAME
 from counterfoil.running import Runner
 from counterfoil.schema import SchemaOutOfDate, check
 from counterfoil.settings import Settings, SettingsError
-from counterfoil.tables import Process
 from counterfoil.transactions import HostTransactions
 
 from .clerk import Clerk, clerk_engine
@@ -34,6 +29,7 @@ from .parent import Parent
 from .pipe import Mouth
 from .presence import Presence
 from .queue_bell import QueueBell, short_patience
+from .start import appear, no_redis, served_queues
 from .stop import Stop
 from .witness import PageWitness
 from .worker import DrainWorker
@@ -59,10 +55,10 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), burst: bool = Fal
         host = load_host(settings.app)
         host.registry.freeze()
         policy.adopt(settings)
-        served = _served(queues, host)
-        redis_url = settings.redis_url or (None if burst else _no_redis())
+        served = served_queues(queues, host)
+        redis_url = settings.redis_url or (None if burst else no_redis())
         clerk = Clerk(clerk_engine(settings.database_url))
-        presence = _appear(name, served, clerk, stop, host, settings)
+        presence = appear(name, served, clerk, stop, host, settings)
     except (SettingsError, SchemaOutOfDate) as refusal:
         log.error("%s", refusal)
         return CANNOT_START
@@ -139,61 +135,5 @@ def _body(name: str, settings: Settings, host: Counterfoil) -> Any:
     return body
 
 
-def _served(queues: Sequence[str], host: Counterfoil) -> list[str]:
-    named = {declaration.queue for declaration in host.registry.view_models.values()}
-    served = list(dict.fromkeys(queues or sorted(named) or ["default"]))
-    for queue in served:
-        if not QUEUE_NAME.fullmatch(queue):
-            raise SettingsError(f"--queue {queue!r}: a queue's name is letters, digits and _.:/@+- only")
-    return served
-
-
-def _no_redis() -> str:
-    raise SettingsError("REDIS_URL is not set: a worker is told by Redis what is due; name one")
-
-
 def _connection(redis_url: str) -> Redis:
     return Redis.from_url(redis_url, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0))
-
-
-def _appear(
-    name: str, queues: list[str], clerk: Clerk, stop: Stop, host: Counterfoil, settings: Settings
-) -> Presence:
-    presence = Presence(
-        name,
-        queues,
-        clerk=clerk,
-        stop=stop,
-        renew_seconds=settings.renew_seconds,
-        app_version=settings.app_version,
-        also=lambda connection, seconds: catalogue.keep_known(
-            connection, host.registry.view_models, max(seconds, catalogue.KNOWN_SECONDS)
-        ),
-        reachable=dict,
-    )
-    clerk.wait(presence.appear)
-    if not _sees(host.engine, name):
-        clerk.wait(presence.disappear)
-        raise SettingsError(
-            f"the application {settings.app} keeps its tickets in {_masked(host.engine)}, but DATABASE_URL "
-            f"is {_masked(clerk.engine)}: name the application's database in DATABASE_URL"
-        )
-    clerk.wait(lambda connection: catalogue.write(connection, host.registry, settings.app_version))
-    clerk.wait(lambda connection: catalogue.name_queues(connection, queues))
-    return presence
-
-
-def _sees(engine: Engine, name: str) -> bool:
-    """Whether the row that was just written to DATABASE_URL shows in the application's database."""
-    try:
-        with engine.connect() as connection:
-            found = connection.execute(select(Process.pid).where(Process.name == name)).scalar()
-    except DBAPIError:
-        return False
-    finally:
-        engine.dispose()  # what is open now would be inherited by every horse
-    return found == os.getpid()
-
-
-def _masked(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=True)

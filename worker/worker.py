@@ -18,6 +18,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.utils import now, utcformat
 from rq.worker import DequeueStrategy, Worker, WorkerStatus
+from sqlalchemy.exc import DBAPIError
 
 from .job import PREFIX, DrainJob, HintQueue
 from .stop import Stop, StopNow
@@ -196,6 +197,9 @@ class DrainWorker(Worker):
     def _protected(self, call: Callable[[], object]) -> None:
         try:
             call()
+        except (DBAPIError, TimeoutError) as error:
+            log.warning("worker %s: the database does not answer: %s", self.name, type(error).__name__)
+            self.stop.sleep(1.0)
         except Exception:
             log.exception("worker %s: an error of its own; it goes on", self.name)
             self.stop.sleep(1.0)

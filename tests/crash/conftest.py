@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from counterfoil.database import make_engine
 from tests.crash.stage import Stage
 from tests.servers import RedisServer
 
@@ -25,3 +26,13 @@ def own_redis_stage(
     made = Stage(database_url, engine, redis_server.url, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def sqlite_stage(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """For what has nothing to do with the database."""
+    engine = make_engine(sqlite_url)
+    made = Stage(sqlite_url, engine, redis_url, tmp_path)
+    yield made
+    made.close()
+    engine.dispose()

@@ -7,14 +7,14 @@ from tests.crash.stage import Stage
 
 
 def test_it_refuses_to_start_when_the_application_keeps_its_tickets_elsewhere(
-    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+    sqlite_stage: Stage, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("other") / "other.sqlite3"
-    worker = stage.worker(settings={"CRASH_DATABASE_URL": f"sqlite:///{other}"})
+    worker = sqlite_stage.worker(settings={"CRASH_DATABASE_URL": f"sqlite:///{other}"})
     assert worker.wait() == 2
     assert "keeps its tickets in" in worker.text()
     assert "Traceback" not in worker.text()
-    assert stage.query("SELECT name FROM counterfoil_workers") == []
+    assert sqlite_stage.query("SELECT name FROM counterfoil_workers") == []
 
 
 @pytest.mark.parametrize(
@@ -28,26 +28,26 @@ def test_it_refuses_to_start_when_the_application_keeps_its_tickets_elsewhere(
     ],
 )
 def test_it_refuses_nonsense_with_one_line_that_names_the_thing(
-    stage: Stage, settings: dict[str, str], said: str
+    sqlite_stage: Stage, settings: dict[str, str], said: str
 ) -> None:
-    worker = stage.worker(settings=settings)
+    worker = sqlite_stage.worker(settings=settings)
     assert worker.wait() == 2
     assert said in worker.text()
     assert "Traceback" not in worker.text()
 
 
-def test_it_refuses_a_queue_whose_name_is_none(stage: Stage) -> None:
-    worker = stage.worker("--queue", "a\nb")
+def test_it_refuses_a_queue_whose_name_is_none(sqlite_stage: Stage) -> None:
+    worker = sqlite_stage.worker("--queue", "a\nb")
     assert worker.wait() == 2
     assert "--queue" in worker.text()
 
 
 def test_it_refuses_a_database_without_the_tables(
-    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+    sqlite_stage: Stage, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     empty = f"sqlite:///{tmp_path_factory.mktemp('empty')}/empty.sqlite3"
     create_engine(empty).connect().close()
-    worker = stage.worker(settings={"DATABASE_URL": empty})
+    worker = sqlite_stage.worker(settings={"DATABASE_URL": empty})
     assert worker.wait() == 2
     assert "db upgrade" in worker.text()
     assert "Traceback" not in worker.text()
