@@ -75,7 +75,7 @@ def _queues(house: House) -> list[Finding]:
 
 
 def _tickets(house: House) -> list[Finding]:
-    errored = house.counts.get("errored", 0)
+    errored = house.counts.get("alarm", house.counts.get("errored", 0))
     if not errored:
         return []
     text = ngettext(

@@ -40,7 +40,7 @@ def install(app: Flask) -> None:
 
 
 def errored_now() -> int | None:
-    """How many tickets are errored by the latest sample; None when there is none, or no database."""
+    """How many are errored and not acknowledged by the latest sample; None without one or a database."""
     if "errored" not in g:
         try:
             latest = select(Sample.counts).order_by(Sample.id.desc()).limit(1)
@@ -48,7 +48,7 @@ def errored_now() -> int | None:
         except SQLAlchemyError:
             db.session.rollback()
             counts = None
-        g.errored = (counts or {}).get("errored") if g.get("user") else None
+        g.errored = (counts or {}).get("alarm", (counts or {}).get("errored")) if g.get("user") else None
     count: int | None = g.errored
     return count
 

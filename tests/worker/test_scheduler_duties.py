@@ -190,17 +190,18 @@ def test_the_sampler_counts_every_tab_queue_and_rate(stage: Stage) -> None:
     running(stage)
     for state in ("done", "errored", "failed", "expired"):
         stage.open(state=state, turn=False, done=timedelta(0), delete_time=HOUR)
+    stage.open(state="errored", turn=False, done=timedelta(0), delete_time=HOUR, acknowledged_at=timedelta(0))
     assert Sampler().act(stage.beat()) == 1
     ((counts, queues, rates),) = stage.do("SELECT counts, queues, rates FROM counterfoil_samples")
     if isinstance(counts, str):
         counts, queues, rates = map(json.loads, (counts, queues, rates))
     assert counts == {
-        "all": 9, "pending": 1, "delayed": 1, "retrying": 1, "running": 1, "done": 1, "errored": 1,
-        "expiring": 4, "leaving": 3, "expired": 1, "failed": 1, "held": 1,
+        "all": 10, "pending": 1, "delayed": 1, "retrying": 1, "running": 1, "done": 1, "errored": 2,
+        "expiring": 5, "leaving": 4, "expired": 1, "failed": 1, "held": 1, "alarm": 1,
     }  # fmt: skip
     assert queues["numbers"]["due"] == 1
     assert queues["default"]["running"] == 1
-    assert rates == {"done": 1, "errored": 1, "expired": 1, "failed": 1, "finished": 4}
+    assert rates == {"done": 1, "errored": 2, "expired": 1, "failed": 1, "finished": 5}
 
 
 def test_the_sampler_writes_nothing_while_nothing_changes(stage: Stage) -> None:

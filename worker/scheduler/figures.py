@@ -18,20 +18,26 @@ MINUTE = 60
 
 COUNTED = (
     "pending", "ahead", "retrying", "running", "done", "errored", "expired", "failed", "held", "expiring",
-    "leaving",
+    "leaving", "acknowledged",
 )  # fmt: skip
-"""What is counted; `ahead` is delayed and retrying together, which the index knows without the rows."""
+"""What is counted; `ahead` is delayed and retrying together, which the index knows without the rows;
+`acknowledged` are the errored ones that a person has seen."""
+
+_OWN = {
+    "ahead": [text(f"counterfoil_tickets.{PENDING}")],
+    "acknowledged": [
+        text("counterfoil_tickets.state = 'errored' AND counterfoil_tickets.acknowledged_at IS NOT NULL")
+    ],
+}
 
 
 def counter(name: str) -> Callable[[Connection, datetime], int]:
     """Counts one of COUNTED, at the database's time given."""
 
     def count(connection: Connection, now: datetime) -> int:
-        conditions = (
-            [text(f"counterfoil_tickets.{PENDING}"), Ticket.due_at > now]
-            if name == "ahead"
-            else TABS[name].conditions(now)
-        )
+        conditions = _OWN[name] if name in _OWN else TABS[name].conditions(now)
+        if name == "ahead":
+            conditions = [*conditions, Ticket.due_at > now]
         return int(
             connection.execute(select(func.count()).select_from(Ticket).where(*conditions)).scalar_one()
         )
@@ -40,14 +46,19 @@ def counter(name: str) -> Callable[[Connection, datetime], int]:
 
 
 def tabs(counted: dict[str, int]) -> dict[str, int]:
-    """The numbers of the tabs, from what was counted."""
-    found = {name: counted[name] for name in COUNTED if name not in ("ahead", "leaving", "expiring")}
+    """The numbers of the tabs, and `alarm`: errored and not acknowledged."""
+    found = {
+        name: counted[name]
+        for name in COUNTED
+        if name not in ("ahead", "leaving", "expiring", "acknowledged")
+    }
     states = ("pending", "running", "done", "errored", "expired", "failed", "held")
     return found | {
         "all": sum(counted[name] for name in states) + counted["ahead"],
         "delayed": max(0, counted["ahead"] - counted["retrying"]),
         "expiring": counted["expiring"] + counted["leaving"],
         "leaving": counted["leaving"],
+        "alarm": max(0, counted["errored"] - counted["acknowledged"]),
     }
 
 
