@@ -66,6 +66,14 @@ def _like_ctrl_c(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.fixture(autouse=True)
+def own_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process adopts its policy once; a test that does so must not leave it to those after it."""
+    from counterfoil import policy
+
+    monkeypatch.setattr(policy, "_current", policy.current())
+
+
 @pytest.fixture(scope="session")
 def run_folder(pytestconfig: pytest.Config) -> Path:
     """A folder that all processes of this test run share; gone at its end."""
