@@ -7,18 +7,21 @@ priority, so that a million delayed or a million of a busy lane in front cost no
 Every function works in the caller's transaction, except `claim`, which commits its own.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Float, Integer, String, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.types import NULLTYPE
 
 from . import door, lanes
 from .clock import MOMENT, RANDOM_TOKEN, STAMP, after, elapsed_ms
 from .columns import Json
 from .database import by
+from .floors import Floors
 from .hot import Hot
 from .ticket import PENDING
 
@@ -33,11 +36,14 @@ class DrainLease:
     id: str
     queue: str
     slot: int
+    floors: Floors = field(default_factory=Floors, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Claimed:
     """A running ticket as its claim returned it. `ctid` addresses the row version (PostgreSQL).
+
+    `due_at` and `looked_at` (the claim's time) are as the driver has them.
 
     `past_deadline`: its `expires_at` was past when it was claimed. `postponed_ms`: since its first
     postponement.
@@ -66,8 +72,11 @@ class Claimed:
     past_deadline: bool
     postponed_ms: int | None
     ctid: str | None
+    due_at: Any = None
+    looked_at: Any = None
 
 
+_FLOORS = ARRAY(TIMESTAMP(timezone=True))
 _COLUMNS: dict[str, Any] = {
     "id": BigInteger(),
     "token": String(),
@@ -92,6 +101,8 @@ _COLUMNS: dict[str, Any] = {
     "past_deadline": Boolean(),
     "postponed_ms": BigInteger(),
     "ctid": String(),
+    "due_at": NULLTYPE,
+    "looked_at": NULLTYPE,
 }
 
 
@@ -101,17 +112,25 @@ def _returning(dialect: str) -> str:
         "postponed_ms": f"{elapsed_ms(dialect, 'first_postponed_at')} AS postponed_ms",
         "ctid": "ctid::text AS ctid" if dialect == "postgresql" else "NULL AS ctid",
         "max_attempts": "coalesce(max_attempts, 1) AS max_attempts",
+        "looked_at": f"{MOMENT[dialect]} AS looked_at",
     }
     return ", ".join(special.get(name, name) for name in _COLUMNS)
 
 
 def _candidate(dialect: str, lock: bool, beyond: str = "") -> str:
-    """The id of the first candidate that is due: index counterfoil_tickets_claim, one probe a priority."""
+    """The id of the first candidate that is due: index counterfoil_tickets_claim, one probe a priority.
+
+    With a lock it is a claim's, which begins at the drain's floors (PostgreSQL).
+    """
     where = f"state = 'pending' AND turn AND queue = :queue AND due_at <= {MOMENT[dialect]}{beyond}"
     if dialect == "postgresql":
-        locked = " FOR UPDATE SKIP LOCKED" if lock else ""
+        locked, each = "", "unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority)"
+        if lock:
+            locked = " FOR UPDATE SKIP LOCKED"
+            each = "unnest(ARRAY[1,3,5,7,9]::smallint[], :floors) AS p(priority, floor)"
+            where += " AND t.due_at >= p.floor"
         return (
-            "SELECT c.id FROM unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority), LATERAL ("
+            f"SELECT c.id FROM {each}, LATERAL ("
             f"SELECT t.id FROM counterfoil_tickets t WHERE {where} AND t.priority = p.priority "
             f"ORDER BY t.due_at, t.id LIMIT 1{locked}) c LIMIT 1"
         )
@@ -132,7 +151,8 @@ def _claim_statement(dialect: str, which: str) -> TextClause:
         where = "id = :id AND state = 'pending' AND turn"
     return door.typed(
         f"UPDATE {door.TABLE} SET {door.assignments('claim', dialect)} WHERE {where} "
-        f"RETURNING {_returning(dialect)}"
+        f"RETURNING {_returning(dialect)}",
+        floors=_FLOORS,
     )
 
 
@@ -147,7 +167,7 @@ def _probe_statement(dialect: str) -> TextClause:
         return text(f"SELECT id, lane FROM counterfoil_tickets WHERE id = ({probe})")
     probe = _candidate(dialect, lock=True, beyond=" AND t.id <> ALL(:skipped)")
     return text(f"SELECT t.id, t.lane FROM counterfoil_tickets t WHERE t.id = ({probe})").bindparams(
-        bindparam("skipped", type_=ARRAY(BigInteger()))
+        bindparam("skipped", type_=ARRAY(BigInteger())), bindparam("floors", type_=_FLOORS)
     )
 
 
@@ -159,8 +179,19 @@ def ride(connection: Connection, drain: DrainLease) -> Claimed | None:
 
     Cannot wait and cannot fail under READ COMMITTED and on SQLite; nowhere else is it used.
     """
-    row = _RIDING.first(connection, {"queue": drain.queue, "drain": drain.id})
-    return None if row is None else Claimed(*row)
+    began = time.monotonic()
+    binds = {"queue": drain.queue, "drain": drain.id, "floors": drain.floors.now()}
+    return _found(drain, _RIDING.first(connection, binds), began)
+
+
+def _found(drain: DrainLease, row: Sequence[Any] | None, began: float) -> Claimed | None:
+    if row is None:
+        return None
+    claimed = Claimed(*row)
+    if claimed.ctid is not None:
+        took = time.monotonic() - began
+        drain.floors.found(claimed.priority, claimed.due_at, claimed.looked_at, took)
+    return claimed
 
 
 def claim(connection: Connection, drain: DrainLease) -> Claimed | None:
@@ -189,10 +220,10 @@ def claim_within(connection: Connection, drain: DrainLease) -> Claimed | None:
     return None if row is None else Claimed(*row)
 
 
-def _take(connection: Connection, drain: DrainLease, ticket_id: int) -> Claimed | None:
-    row = _KNOWN.first(connection, {"id": ticket_id, "drain": drain.id})
+def _take(connection: Connection, drain: DrainLease, ticket_id: int, began: float) -> Claimed | None:
+    claimed = _found(drain, _KNOWN.first(connection, {"id": ticket_id, "drain": drain.id}), began)
     connection.commit()
-    return None if row is None else Claimed(*row)
+    return claimed
 
 
 def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | None:
@@ -201,17 +232,21 @@ def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | No
         return riding
     skipped: list[int] = []
     while len(skipped) < ROUNDS:
-        found = _PROBE.first(connection, {"queue": drain.queue, "skipped": skipped})
+        began = time.monotonic()
+        binds = {"queue": drain.queue, "skipped": skipped, "floors": drain.floors.now()}
+        found = _PROBE.first(connection, binds)
         if found is None:
+            if drain.floors.forget():
+                continue  # nothing from there on: look at everything before saying so
             return None
         ticket_id, lane = found
         if lane is None:
-            return _take(connection, drain, ticket_id)
+            return _take(connection, drain, ticket_id, began)
         if not lanes.try_lock(connection, lane):
             # Another claim is deciding about this lane: its outcome will show, this ticket keeps its turn.
             skipped.append(ticket_id)
         elif not lanes.runs(connection, lane):
-            return _take(connection, drain, ticket_id)
+            return _take(connection, drain, ticket_id, began)
         else:
             if not lanes.sweep(connection, drain.queue):
                 # Its runner is just finishing: that finish elects.
@@ -229,7 +264,7 @@ def _claim_sqlite(connection: Connection, drain: DrainLease) -> Claimed | None:
     while (found := _PROBE.first(connection, binds)) is not None:
         ticket_id, lane = found
         if lane is None or not lanes.runs(connection, lane):
-            return _take(connection, drain, ticket_id)
+            return _take(connection, drain, ticket_id, 0.0)
         if not lanes.sweep(connection, drain.queue):
             break
         # Whoever else wants to write has a turn between two sweeps.
