@@ -74,17 +74,15 @@ def _set_back(connection: Connection, cause: str, lifted: str, chunk: int) -> in
         text(f"SELECT v.name FROM counterfoil_view_models v WHERE {lifted} AND ({one}) IS NOT NULL"),
         {"cause": cause},
     ).scalars()
-    return sum(_set_back_one(connection, cause, name, chunk) for name in names.all())
-
-
-def _set_back_one(connection: Connection, cause: str, view_model: str, chunk: int) -> int:
-    found = connection.execute(
-        text(_first(connection.dialect.name, ":name", ":cause")).bindparams(
-            bindparam("chunk", type_=BigInteger())
-        ),
-        {"cause": cause, "name": view_model, "chunk": chunk},
-    ).scalars()
-    ids = sorted(found.all())
+    first = text(_first(connection.dialect.name, ":name", ":cause")).bindparams(
+        bindparam("chunk", type_=BigInteger())
+    )
+    # Oldest first, whatever the view model: in a lane the first to be decided about gets the turn.
+    ids: list[int] = sorted(
+        ticket
+        for name in names.all()
+        for ticket in connection.execute(first, {"cause": cause, "name": name, "chunk": chunk}).scalars()
+    )
     back = text(
         f"UPDATE {door.TABLE} SET aside = NULL, turn = NULL WHERE id = :id AND aside = :cause RETURNING lane"
     )

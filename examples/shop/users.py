@@ -1,7 +1,7 @@
 """The people at the till: a table `users` of the shop's own, beside the console's."""
 
 from flask import has_request_context, request
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .db import Model, db
@@ -19,10 +19,9 @@ class User(Model):
 
 def hire_staff() -> None:
     """Put the staff into the table, if they are not there."""
-    known = set(db.session.scalars(select(User.name)))
-    for name in STAFF:
-        if name not in known:
-            db.session.merge(User(name=name))
+    # Several processes of the shop may start at the same moment.
+    hire = text("INSERT INTO users (name) VALUES (:name) ON CONFLICT DO NOTHING")
+    db.session.execute(hire, [{"name": name} for name in STAFF])
     db.session.commit()
 
 

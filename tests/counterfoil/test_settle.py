@@ -34,6 +34,7 @@ def test_a_ticket_whose_lease_ran_out_lapses_and_is_charged(bench: Bench) -> Non
     assert claimed is not None
     assert doing(bench, settle.lapse) == []
     bench.execute("UPDATE counterfoil_drains SET until = started_at")
+    bench.execute("UPDATE counterfoil_slots SET until = (SELECT until FROM counterfoil_drains)")
     assert doing(bench, renew_lease, lease.id, 60) is False
     assert doing(bench, settle.lapse) == [ticket]
     row = bench.row(ticket)
