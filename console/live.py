@@ -104,7 +104,8 @@ class Changes:
                 log.warning("no live changes: %s", type(error).__name__)
                 STOP.wait(AWAY_SECONDS)
                 continue
-            changed = [topic for topic in found if known and found[topic] != known.get(topic)]
+            # The first look tells every stream: something may have changed since its page was made.
+            changed = [topic for topic in found if found[topic] != known.get(topic)]
             known = found
             if changed:
                 with self.changed:
