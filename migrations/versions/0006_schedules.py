@@ -1,0 +1,10 @@
+"""Recurring schedules, notices and the archive."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
