@@ -4,9 +4,17 @@ import os
 import signal
 
 from counterfoil import settle
-from tests.crash.stage import Stage, gone, wait_until
+from tests.crash.stage import Stage, Worker, gone, wait_until
 
 SHORT = {"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"}
+
+
+def kill_all(worker: Worker) -> None:
+    """At one moment: a parent that sees its horse die charges the ticket at once."""
+    horse = worker.horse()
+    worker.signal(signal.SIGSTOP)
+    for pid in (horse, worker.pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_horse_dies_with_its_parent_and_the_lifeline_rescues_its_ticket(stage: Stage) -> None:
@@ -37,8 +45,7 @@ def test_what_was_committed_stays_done_when_all_is_killed_before_redis_hears(sta
     stage.marked(f"started {second} 1")
     row = stage.row(first)
     assert (row.state, row.attempts) == ("done", 1)
-    for pid in (worker.horse(), worker.pid):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(worker)
     worker.wait()
     wait_until(stage.lapse, "the lease's end")
     other = stage.worker()
@@ -56,8 +63,7 @@ def test_a_late_settlement_under_a_lapsed_fence_changes_nothing(stage: Stage) ->
     ticket = stage.open(what="wait")
     stage.marked(f"started {ticket} 1")
     fence = stage.row(ticket).fence
-    for pid in (worker.horse(), worker.pid):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(worker)
     wait_until(stage.lapse, "the lease's end")
     with stage.engine.begin() as connection:
         assert not settle.give_back(connection, ticket, fence)
