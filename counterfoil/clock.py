@@ -44,6 +44,13 @@ def elapsed_ms(dialect: str, since: str) -> str:
     return f"CAST(round((julianday('now') - julianday({since})) * 86400000) AS INTEGER)"
 
 
+def between_ms(dialect: str, since: str, until: str) -> str:
+    """SQL for the whole milliseconds from the instant `since` until the instant `until`; null if one is."""
+    if dialect == "postgresql":
+        return f"(extract(epoch FROM {until} - {since}) * 1000)::bigint"
+    return f"CAST(round((julianday({until}) - julianday({since})) * 86400000) AS INTEGER)"
+
+
 class stamp(ColumnElement[Any]):
     """The database's wall clock, as an SQL expression and as a server default."""
 

@@ -2,6 +2,7 @@
 
 from .catalogue import RootClass, ViewModelRecord
 from .errors import ErrorGroup
+from .figures import Rollup, Version
 from .history import Attempt, Log, Traceback, TrailEntry
 from .operations import Operation, OperationItem
 from .packages import Batch, Element
@@ -22,11 +23,13 @@ __all__ = [
     "OperationItem",
     "Process",
     "Queue",
+    "Rollup",
     "RootClass",
     "Sample",
     "Slot",
     "Traceback",
     "TrailEntry",
     "User",
+    "Version",
     "ViewModelRecord",
 ]

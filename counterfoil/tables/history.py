@@ -21,6 +21,7 @@ class Attempt(Base):
     __tablename__ = "counterfoil_attempts"
     __table_args__ = (
         Index("counterfoil_attempts_ticket", "ticket_id", "claim"),
+        Index("counterfoil_attempts_ended", "ended_at"),
         # What the scheduler has not folded into its group yet: empty but for the last beat's failures.
         Index(
             "counterfoil_attempts_ungrouped",

@@ -100,5 +100,5 @@ class Sample(Base):
     at: Mapped[datetime] = mapped_column(Utc, server_default=stamp())
     cost_ms: Mapped[int] = mapped_column(server_default="0")
     counts: Mapped[dict[str, int]] = mapped_column(Json)  # tab -> number of tickets
-    queues: Mapped[dict[str, Any]] = mapped_column(Json)  # queue -> due, oldest_wait_ms, running
+    queues: Mapped[dict[str, Any]] = mapped_column(Json)  # queue -> due, oldest_wait_ms, running, rate ...
     rates: Mapped[dict[str, Any]] = mapped_column(Json)  # finished, failed in the last minute

@@ -63,7 +63,10 @@ def tabs(counted: dict[str, int]) -> dict[str, int]:
 
 
 def queues(connection: Connection, now: datetime) -> dict[str, dict[str, Any]]:
-    """Queue -> due (with those waiting for a lane), oldest_wait_ms, running, drains, pool_size, paused."""
+    """Queue -> due (with those waiting for a lane), oldest_wait_ms, running, drains, pool_size, paused.
+
+    `views`: view model -> due, oldest_wait_ms, running, of those that have any.
+    """
     dialect = connection.dialect.name
     moment = MOMENT[dialect]
     found: dict[str, dict[str, Any]] = {}
@@ -77,24 +80,48 @@ def queues(connection: Connection, now: datetime) -> dict[str, dict[str, Any]]:
         found[row.name] = _nothing() | {"pool_size": row.pool_size, "paused": bool(row.paused)}
     due = connection.execute(
         text(
-            f"SELECT queue, count(*) AS due, {elapsed_ms(dialect, 'min(due_at)')} AS wait FROM {TABLE} "
-            f"WHERE {PENDING} AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
-            "GROUP BY queue"
+            f"SELECT queue, view_model, count(*) AS due, {elapsed_ms(dialect, 'min(due_at)')} AS wait "
+            f"FROM {TABLE} WHERE {PENDING} AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
+            "GROUP BY queue, view_model"
         )
     )
     for row in due:
-        found.setdefault(row.queue, _nothing()).update(due=row.due, oldest_wait_ms=max(0, int(row.wait)))
-    running = f"SELECT queue, count(*) AS n FROM {TABLE} WHERE state = 'running' GROUP BY queue"
+        into, own = _cells(found, row.queue, row.view_model)
+        own.update(due=row.due, oldest_wait_ms=max(0, int(row.wait)))
+        into["due"] += row.due
+        into["oldest_wait_ms"] = max(into["oldest_wait_ms"], own["oldest_wait_ms"])
+    running = (
+        f"SELECT queue, view_model, count(*) AS n FROM {TABLE} WHERE state = 'running' "
+        "GROUP BY queue, view_model"
+    )
     for row in connection.execute(text(running)):
-        found.setdefault(row.queue, _nothing())["running"] = row.n
+        into, own = _cells(found, row.queue or "", row.view_model)
+        own["running"] = row.n
+        into["running"] += row.n
     drains = f"SELECT queue, count(*) AS n FROM counterfoil_drains WHERE until > {moment} GROUP BY queue"
     for row in connection.execute(text(drains)):
         found.setdefault(row.queue, _nothing())["drains"] = row.n
     return found
 
 
+def _cells(
+    found: dict[str, dict[str, Any]], queue: str, view_model: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    into = found.setdefault(queue, _nothing())
+    own: dict[str, Any] = into["views"].setdefault(view_model, {"due": 0, "oldest_wait_ms": 0, "running": 0})
+    return into, own
+
+
 def _nothing() -> dict[str, Any]:
-    return {"due": 0, "oldest_wait_ms": 0, "running": 0, "drains": 0, "pool_size": None, "paused": False}
+    return {
+        "due": 0,
+        "oldest_wait_ms": 0,
+        "running": 0,
+        "drains": 0,
+        "pool_size": None,
+        "paused": False,
+        "views": {},
+    }
 
 
 def rates(connection: Connection, now: datetime) -> dict[str, int]:

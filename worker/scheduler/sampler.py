@@ -2,7 +2,8 @@
 
 When: once a second; a figure that is dear to count is counted less often, so that no figure takes more than
 a tenth of a core. So with tens of millions of receipts their number is some seconds old. A snapshot is
-written when something changed, and every five seconds as a sign of life.
+written when something changed, and every five seconds as a sign of life. What was finished is read once, ten
+seconds at a time (`stream`), and rolled up by the minute for the charts (`rollups`).
 """
 
 import time
@@ -15,12 +16,14 @@ from sqlalchemy import Connection, insert, select
 from counterfoil.clock import stamp
 from counterfoil.tables import Sample
 
-from . import figures
+from . import figures, usual
 from .duty import Beat
+from .stream import Stream
 
 SHARE_OF_A_CORE = 0.1
 SIGN_OF_LIFE_SECONDS = 5.0
 LONGEST_SECONDS = 30.0
+USUAL_SECONDS = 60.0
 
 
 class Paced:
@@ -52,6 +55,8 @@ class Sampler:
         self._counts = {name: Paced(figures.counter(name), 0.9) for name in figures.COUNTED}
         self._queues = Paced(figures.queues, 0.9)
         self._rates = Paced(figures.rates, 0.9)
+        self._usual = Paced(usual.failing_shares, USUAL_SECONDS)
+        self._stream = Stream()
         self._written: tuple[Any, ...] | None = None
         self._written_at = 0.0
 
@@ -60,18 +65,27 @@ class Sampler:
         started = time.monotonic()
         with beat.transaction(LONGEST_SECONDS) as connection:
             now: datetime = connection.execute(select(stamp())).scalar_one()
-            for paced in (*self._counts.values(), self._queues, self._rates):
+            for paced in (*self._counts.values(), self._queues, self._rates, self._usual):
                 paced.refresh(connection, now)
+        self._stream.act(beat, now, self._queues.value)
+        queues = self._told(now)
         counts = figures.tabs({name: paced.value for name, paced in self._counts.items()})
-        taken = (counts, self._queues.value, self._rates.value)
+        taken = (counts, queues, self._rates.value)
         if taken == self._written and started - self._written_at < SIGN_OF_LIFE_SECONDS:
             return 0
         cost_ms = round((time.monotonic() - started) * 1000)
         with beat.transaction() as connection:
             connection.execute(
-                insert(Sample).values(
-                    cost_ms=cost_ms, counts=counts, queues=self._queues.value, rates=self._rates.value
-                )
+                insert(Sample).values(cost_ms=cost_ms, counts=counts, queues=queues, rates=self._rates.value)
             )
         self._written, self._written_at = taken, started
         return 1
+
+    def _told(self, now: datetime) -> dict[str, Any]:
+        """The queues' figures with what the last minutes were like, and what is usual."""
+        return {
+            name: figures
+            | self._stream.per_queue(name, figures["due"], now)
+            | {"usual_failing": self._usual.value.get(name)}
+            for name, figures in self._queues.value.items()
+        }
