@@ -84,6 +84,8 @@ def _undone(
         back["state"] = "pending"
     for name in ("moves", "trouble"):  # what happened stays evidence
         back.pop(name, None)
+    if back.get("state") == "pending":
+        _guard_is_free(connection, entry.ticket_id)
     names = sorted(back)
     sets = "".join(f"{name} = :b_{name}, " for name in names)
     decides = "turn = NULL, fence = NULL, drain_id = NULL, " if "state" in back or "queue" in back else ""
@@ -121,6 +123,20 @@ def _undone(
     ).inserted_primary_key
     assert made is not None
     return Acted(entry.ticket_id, "undo", now["state"], after["state"], after["moves"], int(made[0]))
+
+
+def _guard_is_free(connection: Connection, ticket_id: int) -> None:
+    """Raises Refused when an equal ticket waits since. Index: counterfoil_tickets_guard."""
+    guard = connection.execute(select(Ticket.guard_key).where(Ticket.id == ticket_id)).scalar()
+    if guard is None:
+        return
+    waits = select(Ticket.id).where(text("state = 'pending'"), Ticket.guard_key == guard)
+    other = connection.execute(waits.where(Ticket.id != ticket_id).limit(1)).scalar()
+    if other is not None:
+        raise Refused(
+            f"ticket {ticket_id} cannot wait again: ticket {other} waits for the same since (flood guard)",
+            "token",
+        )
 
 
 def _as_left(now: Mapping[Any, Any], entry: Row[Any]) -> bool:

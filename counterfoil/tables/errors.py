@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import Boolean, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..base import Base
@@ -14,6 +14,9 @@ class ErrorGroup(Base):
 
     `failures` counts failed attempts, `errored` the tickets that are errored now. `trend`: failed attempts by
     ten minutes, keyed by the number of the ten minutes since 1970. `app_version` is the first one's.
+
+    Muted until a time (`muted_until`), until `failures` reaches `muted_failures`, or (`muted_quiet`) until an
+    hour has passed without a failure; one of the three, told by `muted_at` and `muted_by`.
     """
 
     __tablename__ = "counterfoil_errors"
@@ -47,3 +50,6 @@ class ErrorGroup(Base):
     note: Mapped[str | None] = mapped_column(Text)
     muted_until: Mapped[datetime | None] = mapped_column(Utc)
     muted_by: Mapped[str | None] = mapped_column(String(200))
+    muted_at: Mapped[datetime | None] = mapped_column(Utc)
+    muted_failures: Mapped[int | None] = mapped_column(BigId)
+    muted_quiet: Mapped[bool] = mapped_column(Boolean, server_default=false())

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..base import Base
@@ -19,6 +19,11 @@ class Operation(Base):
     Life: asked -> (scheduler freezes the set and counts) previewed -> (an operator) started -> done; stopping
     -> stopped in between; refused when the verb may not be used so. `query` is the filter's query string,
     `ids` the tickets picked by hand; one of the two. `submit_token` makes a repeated submit one operation.
+
+    `pace` is what the person chose: all (at once) or canary. `phase` is where a started canary is: canary
+    (its first tickets are acted on), watching (their outcomes are awaited), halted (too few succeeded, see
+    `halted_why`), paced (`pace_per_minute`, used up to `paced_at`); null: without a bound. `undo_of`: this
+    one takes back what that operation did.
     """
 
     __tablename__ = "counterfoil_operations"
@@ -27,6 +32,12 @@ class Operation(Base):
             "state IN ('asked','previewed','started','stopping','stopped','done','refused')", name="state"
         ),
         Index("counterfoil_operations_open", "state", "id"),
+        Index(
+            "counterfoil_operations_undo",
+            "undo_of",
+            postgresql_where=text("undo_of IS NOT NULL"),
+            sqlite_where=text("undo_of IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -51,10 +62,20 @@ class Operation(Base):
     changed: Mapped[int] = mapped_column(server_default="0")
     skipped: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
+    pace: Mapped[str] = mapped_column(String(8), server_default="all")
+    phase: Mapped[str | None] = mapped_column(String(16))
+    canary: Mapped[list[int] | None] = mapped_column(Json)  # the tickets whose outcomes decide
+    halted_why: Mapped[str | None] = mapped_column(Text)
+    pace_per_minute: Mapped[float | None] = mapped_column(Float)
+    paced_at: Mapped[datetime | None] = mapped_column(Utc)
+    undo_of: Mapped[int | None] = mapped_column(BigId)
 
 
 class OperationItem(Base):
-    """One ticket of an operation's frozen set: its `moves` as it was then, and what became of it."""
+    """One ticket of an operation's frozen set: its `moves` as it was then, and what became of it.
+
+    `trail_id` is the act that was done on it; `undoes` the act that an undo takes back.
+    """
 
     __tablename__ = "counterfoil_operation_items"
     __table_args__ = (
@@ -76,3 +97,5 @@ class OperationItem(Base):
     result: Mapped[str | None] = mapped_column(String(16))  # changed, skipped, failed
     reason: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime | None] = mapped_column(Utc)
+    trail_id: Mapped[int | None] = mapped_column(BigId)
+    undoes: Mapped[int | None] = mapped_column(BigId)

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from counterfoil import operations
+from counterfoil.acts import Actor
+from tests.console.tickets.cast import known, ticket
+
 ROOT = Path(__file__).parents[2]
 TERM_SECONDS = 10
 pytestmark = pytest.mark.timeout(300)
@@ -97,3 +101,44 @@ def test_a_stopped_leader_is_replaced_after_its_term_and_follows_when_it_goes_on
     assert first.wait(20) == 0
     with schedulers.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM counterfoil_workers")).scalar_one() == 0
+
+
+def test_a_bulk_acts_scheduler_killed_half_way_is_followed_by_one_that_ends_it_each_ticket_once(
+    engine: Engine, schedulers: Schedulers
+) -> None:
+    """F38."""
+    with engine.begin() as connection:
+        known(connection, "Customer.assign_number")
+        ids = [ticket(connection, "errored") for _ in range(900)]
+        by = Actor("ada", "console")
+        operation = operations.ask(connection, "expire", by, "a-token-of-the-test", query="tab=errored")
+    with engine.begin() as connection:
+        assert operations.work(connection)
+    with engine.begin() as connection:
+        operations.start(connection, operation, by, "bank is up again", len(ids))
+
+    def changed() -> int:
+        with engine.connect() as connection:
+            count = text("SELECT changed FROM counterfoil_operations WHERE id = :id")
+            return int(connection.execute(count, {"id": operation}).scalar_one())
+
+    first = schedulers.start()
+    until(changed)
+    first.kill()
+    first.wait(10)
+    assert 0 < changed() < len(ids), "it was killed half-way"
+    with engine.begin() as connection:  # its term would end ten seconds later
+        connection.execute(text("DELETE FROM counterfoil_leader"))
+    schedulers.start()
+    until(lambda: changed() == len(ids))
+    with engine.connect() as connection:
+        acts = connection.execute(
+            text(
+                "SELECT count(*), count(DISTINCT ticket_id) FROM counterfoil_trail WHERE verb = 'expire' "
+                "AND operation_id = :id"
+            ),
+            {"id": operation},
+        ).one()
+        expired = text("SELECT count(*) FROM counterfoil_tickets WHERE state = 'expired' AND moves = 1")
+        assert tuple(acts) == (900, 900)
+        assert connection.execute(expired).scalar_one() == 900
