@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause
 
 from . import door, policy
+from .claimed import Claimed
 from .hot import Hot
-from .lease import Claimed
 
 
 @cache

@@ -15,8 +15,10 @@ from uuid import uuid4
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.orm import Session, SessionTransaction
 
-from . import aside, batches, catalogue, guard, lease
+from . import aside, batches, candidates, catalogue, claim, guard
+from .claimed import Claimed
 from .collector import open_collected
+from .lease import DrainLease
 from .registry import Registry, registry
 from .running import Runner
 from .running_ticket import Silent
@@ -119,18 +121,18 @@ def run_pending(session: Session, known: Registry = registry) -> list[Ran]:
     return ran
 
 
-def _claims(connection: Connection) -> Iterator[lease.Claimed]:
+def _claims(connection: Connection) -> Iterator[Claimed]:
     closed = True
     while closed:
-        while queues := lease.due_queues(connection):
+        while queues := candidates.due_queues(connection):
             for queue in queues:
-                drain = lease.DrainLease(uuid4().hex, queue, 0)
-                while claimed := lease.claim_within(connection, drain):
+                drain = DrainLease(uuid4().hex, queue, 0)
+                while claimed := claim.claim_within(connection, drain):
                     yield claimed
         closed = bool(batches.close_complete(connection, chunk=LIMIT)[0])  # may open follow-ups
 
 
-def _ran(session: Session, claimed: lease.Claimed, verb: str) -> Ran:
+def _ran(session: Session, claimed: Claimed, verb: str) -> Ran:
     ended = Ran(claimed.id, claimed.view_model, claimed.root_id, verb)
     if verb == "finish":
         return ended

@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from . import guard, lanes, settle
+from .claimed import Claimed
 from .collector import open_collected
 from .database import READ_COMMITTED
 from .finish import finish
-from .lease import Claimed
 from .options import current_ticket
 from .registry import Declaration, Registry, UnknownViewModel
 from .running_ticket import RunningTicket, Witness, receipt_of

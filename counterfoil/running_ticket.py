@@ -5,8 +5,8 @@ import json
 import logging
 from typing import Any, Protocol
 
+from .claimed import Claimed
 from .errors import safe
-from .lease import Claimed
 from .params import ParamsCannotBeStored, encode
 
 LOG_LIMIT = 8_000

@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from . import settle
+from .claimed import Claimed
 from .errors import Failure, describe, told
-from .lease import Claimed
 from .registry import Declaration
 from .signals import Fail, Postpone
 from .work import CannotResolve, PreconditionRaised

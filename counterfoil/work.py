@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from . import elements, roots
 from . import params as stored_params
-from .lease import Claimed
+from .claimed import Claimed
 from .registry import Declaration, ParamsDoNotFit, Registry
 from .running_ticket import RunningTicket
 from .signals import Postpone

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from counterfoil import lanes, settle
+from counterfoil.candidates import has_due
+from counterfoil.claim import claim, ride
+from counterfoil.claimed import Claimed
 from counterfoil.clock import MOMENT
-from counterfoil.lease import Claimed, DrainLease, claim, has_due, ride
+from counterfoil.lease import DrainLease
 from counterfoil.running import Runner
 from counterfoil.settings import Settings
 from counterfoil.transactions import HostTransactions

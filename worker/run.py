@@ -12,9 +12,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from counterfoil import policy
+from counterfoil.candidates import due_queues
 from counterfoil.database import make_engine
 from counterfoil.host import Counterfoil, load_host
-from counterfoil.lease import DrainLease, due_queues
+from counterfoil.lease import DrainLease
 from counterfoil.running import Runner
 from counterfoil.schema import SchemaOutOfDate, check
 from counterfoil.settings import Settings, SettingsError

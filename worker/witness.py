@@ -2,7 +2,7 @@
 
 import time
 
-from counterfoil.lease import Claimed
+from counterfoil.claimed import Claimed
 
 from .page import NEVER, Page, Record, Stage
 from .pipe import Mouth

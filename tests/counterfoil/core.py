@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from counterfoil.lease import Claimed, DrainLease, claim, ride, take_lease
+from counterfoil.claim import claim, ride
+from counterfoil.claimed import Claimed
+from counterfoil.lease import DrainLease, take_lease
 from counterfoil.registry import Declaration, Registry
 from counterfoil.running import Outcome, Runner
 from counterfoil.running_ticket import Silent

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from counterfoil import lease
+from counterfoil import claim
 from counterfoil.database import make_engine
 from counterfoil.floors import Floors
 from tests.counterfoil.core import Bench
@@ -83,7 +83,7 @@ def test_beside_an_old_transaction_claims_do_not_walk_over_all_that_was_done(old
     drain = old.lease()
 
     def pages() -> int:
-        return max(one.amount for one in touched(old.engine, lambda c: lease.ride(c, drain)))
+        return max(one.amount for one in touched(old.engine, lambda c: claim.ride(c, drain)))
 
     first = pages()
     assert first > 200, "nothing dead was in the way: this shows nothing"

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, text
 
 from counterfoil import aside, door, lanes, settle
 from counterfoil.acts import Actor, act
+from counterfoil.claimed import Claimed
 from counterfoil.columns import utc_text
 from counterfoil.errors import Failure
-from counterfoil.lease import Claimed
 from counterfoil.signals import Fail
 from tests.counterfoil.core import Bench
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from counterfoil import lanes
+from counterfoil.claim import claim
 from counterfoil.finish import finish
-from counterfoil.lease import DrainLease, claim, end_lease, renew_lease, take_lease
+from counterfoil.lease import DrainLease, end_lease, renew_lease, take_lease
 from tests.counterfoil.core import Bench
 from tests.race.load import SPAWN
 from tests.race.slots import drain_all, live_at_once

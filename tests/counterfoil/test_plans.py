@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from counterfoil import aside, lanes, lease, purge, settle
+from counterfoil import aside, candidates, claim, lanes, purge, settle
 from counterfoil.database import make_engine
 from counterfoil.lease import DrainLease
 from tests.counterfoil.large_table import BUSY_LANES, LAYOUTS, fill, touched
@@ -21,8 +21,8 @@ ENOUGH = {"postgresql": 700, "sqlite": 25_000}
 """Pages or steps: descents of each index, and what an UPDATE writes. A walk through the table is more."""
 
 CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
-    "ride": (lambda c: lease.ride(c, DRAIN), {"claim"}),
-    "claim": (lambda c: lease.claim(c, DRAIN), {"claim"}),
+    "ride": (lambda c: claim.ride(c, DRAIN), {"claim"}),
+    "claim": (lambda c: claim.claim(c, DRAIN), {"claim"}),
     "elect": (lambda c: lanes.elect(c, ["lane 0", "lane 999", "no lane"]), {"wait"}),
     "sweep": (lambda c: lanes.sweep(c, "default"), {"claim", "lane"}),
     "runs": (lambda c: lanes.runs(c, "lane 0"), {"lane"}),
@@ -30,9 +30,9 @@ CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "lapse": (lambda c: settle.lapse(c), {"running"}),
     "expire_due": (lambda c: settle.expire_due(c), {"deadline"}),
     "purge": (lambda c: purge.purge(c), {"purge", "kept"}),
-    "due_queues": (lambda c: lease.due_queues(c), {"claim"}),
-    "has_due": (lambda c: lease.has_due(c, "default"), {"claim"}),
-    "seconds_to_next_due": (lambda c: lease.seconds_to_next_due(c), {"pending"}),
+    "due_queues": (lambda c: candidates.due_queues(c), {"claim"}),
+    "has_due": (lambda c: candidates.has_due(c, "default"), {"claim"}),
+    "seconds_to_next_due": (lambda c: candidates.seconds_to_next_due(c), {"pending"}),
     "set_aside": (lambda c: aside.set_aside(c), {"aside"}),
     "set_back": (lambda c: aside.set_back(c), {"aside"}),
 }
@@ -124,7 +124,7 @@ def test_claim_and_elect_take_no_longer_behind_a_large_table(database_url: str, 
 
 def _times(engine: Engine) -> dict[str, float]:
     with engine.connect() as connection:
-        lease.claim(connection, DRAIN)  # sweeps what stands in front, once
+        claim.claim(connection, DRAIN)  # sweeps what stands in front, once
     return {name: milliseconds(engine, CALLS[name][0]) for name in ("ride", "claim", "elect", "has_due")}
 
 
@@ -134,7 +134,7 @@ def test_behind_998_stale_turns_the_first_claim_takes_less_than_100_ms(database_
     fill(engine, "stale turns", ROWS)
     with engine.connect() as connection:
         # The claim is measured, not the making of its statements, which a worker does once.
-        assert lease.claim(connection, lease.DrainLease(DRAIN.id, "another queue", 1)) is None
+        assert claim.claim(connection, DrainLease(DRAIN.id, "another queue", 1)) is None
         taken = []
         for _ in range(4):
             stale = (
@@ -144,7 +144,7 @@ def test_behind_998_stale_turns_the_first_claim_takes_less_than_100_ms(database_
             connection.commit()
             _tidy(engine)
             began = time.perf_counter()
-            claimed = lease.claim(connection, DRAIN)
+            claimed = claim.claim(connection, DRAIN)
             taken.append((time.perf_counter() - began) * 1000)
             assert claimed is not None
             assert claimed.lane is None

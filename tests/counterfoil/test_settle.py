@@ -7,8 +7,9 @@ from sqlalchemy import Engine, text
 
 from counterfoil import aside, purge, settle
 from counterfoil.acts import Actor, act
+from counterfoil.claim import claim
 from counterfoil.errors import Failure
-from counterfoil.lease import claim, end_lease, renew_lease, take_lease
+from counterfoil.lease import end_lease, renew_lease, take_lease
 from tests.counterfoil.core import Bench
 
 ADA = Actor("ada", "console")

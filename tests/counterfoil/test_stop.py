@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from counterfoil.acts import Actor, act
-from counterfoil.lease import Claimed
+from counterfoil.claimed import Claimed
 from counterfoil.undo import undo
 from tests.counterfoil.core import Bench
 

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from counterfoil import lanes
+from counterfoil.claim import claim, ride
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
-from counterfoil.lease import claim, ride, take_lease
+from counterfoil.lease import take_lease
 from counterfoil.registry import Declaration, Registry
 from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent

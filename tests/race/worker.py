@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from counterfoil import door, finish, lanes, policy
+from counterfoil.claim import _take, claim, ride
+from counterfoil.claimed import Claimed
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
 from counterfoil.hot import Hot
-from counterfoil.lease import Claimed, DrainLease, _take, claim, end_lease, ride, take_lease
+from counterfoil.lease import DrainLease, end_lease, take_lease
 from counterfoil.registry import Declaration, Registry
 from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.orm import Session
 
+from counterfoil.claim import claim
 from counterfoil.clock import later
-from counterfoil.lease import claim, take_lease
+from counterfoil.lease import take_lease
 from counterfoil.tables import ViewModelRecord
 from counterfoil.ticket import Ticket
 from worker.clerk import Clerk, clerk_engine

@@ -10,7 +10,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, select, text
 
-from counterfoil import aside, lanes, lease
+from counterfoil import aside, candidates, lanes
 from counterfoil.clock import MOMENT, moment
 from counterfoil.tables import Process
 
@@ -47,7 +47,7 @@ def _lacking(connection: Connection) -> dict[str, int]:
 
     That is one for each worker that listens (one if none does: it will come), within the pool's free places.
     """
-    due = lease.due_queues(connection)
+    due = candidates.due_queues(connection)
     if not due:
         return {}
     now = MOMENT[connection.dialect.name]

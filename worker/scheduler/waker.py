@@ -7,7 +7,7 @@ early. Without Redis it sleeps on: the ringer makes up for it when Redis is back
 
 import time
 
-from counterfoil import lease
+from counterfoil import candidates
 
 from .duty import Beat
 
@@ -28,7 +28,7 @@ class Waker:
     def act(self, beat: Beat) -> int:
         """Sleeps until something is due, is pushed, or the longest sleep is over; how many queues it rang."""
         with beat.transaction() as connection:
-            seconds = lease.seconds_to_next_due(connection)
+            seconds = candidates.seconds_to_next_due(connection)
         if seconds is None or seconds > self.longest_seconds:
             beat.rings.sleep(self.longest_seconds)
             return 0
@@ -37,5 +37,5 @@ class Waker:
             return 0  # somebody pushed: there may be an earlier one
         time.sleep(max(0.0, due - time.monotonic()))
         with beat.transaction() as connection:
-            queues = lease.due_queues(connection)
+            queues = candidates.due_queues(connection)
         return sum(beat.rings.ring(queue) for queue in queues)

@@ -1,0 +1,75 @@
+"""The candidates: pending tickets with a turn, in the order in which claims find them, and looks at them.
+
+Index: counterfoil_tickets_claim. Only a claim's probe takes a lock; the looks of scheduler and drain do not.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from .clock import MOMENT, elapsed_ms
+from .database import by
+from .ticket import PENDING
+
+
+def candidate(dialect: str, lock: bool, beyond: str = "") -> str:
+    """The id of the first candidate that is due: index counterfoil_tickets_claim, one probe a priority.
+
+    With a lock it is a claim's, which begins at the drain's floors (PostgreSQL).
+    """
+    where = f"state = 'pending' AND turn AND queue = :queue AND due_at <= {MOMENT[dialect]}{beyond}"
+    if dialect == "postgresql":
+        locked, each = "", "unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority)"
+        if lock:
+            locked = " FOR UPDATE SKIP LOCKED"
+            each = "unnest(ARRAY[1,3,5,7,9]::smallint[], :floors) AS p(priority, floor)"
+            where += " AND t.due_at >= p.floor"
+        return (
+            f"SELECT c.id FROM {each}, LATERAL ("
+            f"SELECT t.id FROM counterfoil_tickets t WHERE {where} AND t.priority = p.priority "
+            f"ORDER BY t.due_at, t.id LIMIT 1{locked}) c LIMIT 1"
+        )
+    probes = ", ".join(
+        f"(SELECT id FROM counterfoil_tickets{by(dialect, 'claim')} WHERE {where} AND priority = {p} "
+        "ORDER BY due_at, id LIMIT 1)"
+        for p in (1, 3, 5, 7, 9)
+    )
+    return f"SELECT coalesce({probes})"
+
+
+def due_queues(connection: Connection) -> list[str]:
+    """The queues that have a due candidate: a loose scan over the claim's index."""
+    dialect = connection.dialect.name
+    first = candidate(dialect, lock=False).replace(":queue", "k.queue")
+    following = (
+        "SELECT {} FROM counterfoil_tickets w WHERE w.state = 'pending' AND w.turn{} ORDER BY w.queue LIMIT 1"
+    )
+    rows: Iterable[Any] = connection.execute(
+        text(f"""
+WITH RECURSIVE k(queue) AS (
+  SELECT ({following.format("w.queue", "")})
+  UNION ALL
+  SELECT ({following.format("w.queue", " AND w.queue > k.queue")}) FROM k WHERE k.queue IS NOT NULL
+)
+SELECT k.queue FROM k WHERE k.queue IS NOT NULL AND ({first}) IS NOT NULL""")
+    )
+    return [row.queue for row in rows]
+
+
+def has_due(connection: Connection, queue: str) -> bool:
+    """Whether the queue has a due candidate, whoever may hold it; takes no lock."""
+    first = candidate(connection.dialect.name, lock=False)
+    return bool(connection.execute(text(f"SELECT ({first}) IS NOT NULL"), {"queue": queue}).scalar())
+
+
+def seconds_to_next_due(connection: Connection) -> float | None:
+    """How long until the next pending ticket is due, by the database's clock; None when none is delayed."""
+    dialect = connection.dialect.name
+    found = connection.execute(
+        text(
+            f"SELECT -{elapsed_ms(dialect, 'due_at')} FROM counterfoil_tickets "
+            f"WHERE {PENDING} AND due_at > {MOMENT[dialect]} ORDER BY due_at LIMIT 1"
+        )
+    ).scalar()
+    return None if found is None else max(0.0, float(found) / 1000)
