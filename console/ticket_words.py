@@ -23,6 +23,7 @@ IN_BULK = ("retry", "run-now", "release", "hold", "expire", "fail")
 VERB_ICONS = {
     "retry": "rotate-ccw", "run-now": "play", "release": "play", "hold": "hand", "expire": "archive",
     "fail": "x", "extend": "clock", "keep": "lock", "acknowledge": "check", "note": "list", "stop": "pause",
+    "move": "chevron-right",
 }  # fmt: skip
 
 
@@ -105,6 +106,7 @@ def verb_word(verb: str) -> str:
         "run-now": gettext("Run now"),
         "release": gettext("Release"),
         "hold": gettext("Hold"),
+        "move": gettext("Move to another queue"),
         "expire": gettext("Expire - no longer needed"),
         "fail": gettext("Fail - give up for good"),
         "extend": gettext("Extend"),

@@ -2,20 +2,22 @@
 
 A worker writes its whole registry when it starts and pushes `known_until` ahead while it lives. Rows of view
 models that no live worker knows stay, with `known_until` in the past. What operators set - route, pause - is
-never touched.
+never touched. A view model that cannot be loaded is paused (`unloadable`), and the others are written.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .clock import later
+from . import unloadable
+from .clock import later, stamp
+from .queue_rows import name_queues
 from .registry import Declaration, Registry
 from .roots import key_columns
-from .tables import Queue, RootClass, ViewModelRecord
+from .tables import RootClass, Version, ViewModelRecord
 
 KNOWN_SECONDS = 60.0
 OPERATORS = frozenset(
@@ -34,10 +36,19 @@ def write(
 
     Rows are written in the order of their names, so that workers starting together do not deadlock.
     """
-    known = sorted(registry.view_models.items())
+    broken = {
+        name: why
+        for name, declaration in registry.view_models.items()
+        if (why := unloadable.told_unloadable(declaration)) is not None
+    }
+    known = sorted((name, found) for name, found in registry.view_models.items() if name not in broken)
     rows = [_view_model(name, declaration, app_version) for name, declaration in known]
     _upsert(connection, ViewModelRecord, rows, OPERATORS)
-    keep_known(connection, registry.view_models, seconds)
+    keep_known(connection, [name for name, _ in known], seconds)
+    unloadable.pause(connection, broken, app_version)
+    unloadable.lift(connection, {name for name, _ in known})
+    if app_version:
+        _version(connection, app_version, [name for name, _ in known])
     roots = sorted(registry.root_classes.items())
     _upsert(
         connection,
@@ -70,12 +81,14 @@ def keep_known(connection: Connection, names: Iterable[str], seconds: float = KN
         )
 
 
-def name_queues(connection: Connection, names: Sequence[str]) -> None:
-    """Make sure that these queues have a row; a queue exists when a worker or a view model names it."""
-    if names:
-        connection.execute(
-            _dialect(connection).insert(Queue).on_conflict_do_nothing(), [{"name": name} for name in names]
-        )
+def _version(connection: Connection, app_version: str, names: list[str]) -> None:
+    """The version's row; its first appearance is never touched."""
+    insert = _dialect(connection).insert(Version)
+    values = {"app_version": app_version[:100], "view_models": names, "last_seen_at": stamp()}
+    taken = {name: values[name] for name in ("view_models", "last_seen_at")}
+    connection.execute(
+        insert.values(values).on_conflict_do_update(index_elements=["app_version"], set_=taken)
+    )
 
 
 def _view_model(name: str, declaration: Declaration, app_version: str | None) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Scan:
     bounded: tuple[Condition, ...]
     residual: tuple[Condition, ...]
     order: Order
+    state: str | None = None
+    """The one state of its rows, if the walk is one of several by state."""
 
     @property
     def where(self) -> ColumnElement[bool]:
@@ -141,7 +143,7 @@ class TicketFilter:
         residual = (*rest, *self._narrowing(but=field))
         newest = Order("id", descending=True)
         return [
-            Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, newest)
+            Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, newest, state)
             for state in tab.states
         ]
 

@@ -14,6 +14,7 @@ from .clock import stamp
 from .filters import Scan, TicketFilter
 from .keyset import Place, beyond, ordering, read_place
 from .moves import MOVES
+from .operation_asking import WITH_ARGUMENTS
 from .tables import Operation, OperationItem
 from .ticket import Ticket
 
@@ -30,6 +31,8 @@ def freeze(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
         connection.execute(_insert(connection, operation, [Ticket.id.in_(operation.ids)]))
         return _complete(connection, operation)
     scans = TicketFilter.parse(operation.query or "").scans(operation.asked_at)
+    if operation.verb in WITH_ARGUMENTS:  # nobody has chosen a tab: what it cannot take was never meant
+        scans = [scan for scan in scans if scan.state is None or scan.state in may_take(operation.verb)]
     number, place = _read(operation.frozen_through, scans)
     edge = _edge(connection, scans[number], place, chunk)
     conditions = [*scans[number].bounded, *scans[number].residual, Ticket.moved_at <= operation.asked_at]

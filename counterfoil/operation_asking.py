@@ -12,7 +12,10 @@ from .filters import FilterError, TicketFilter
 from .tables import Operation
 
 VERBS = ("retry", "run-now", "release", "hold", "expire", "fail")
-"""What may be done to many tickets at once."""
+"""What may be done to many tickets at once, as a form asks for it."""
+
+WITH_ARGUMENTS = {"move": ("queue",)}
+"""What is asked for by a page of its own: verb -> the arguments that it needs."""
 
 NARROWED_ONLY = ("expire", "fail")
 MOST_IDS = 1000
@@ -27,17 +30,19 @@ def ask(
     *,
     query: str | None = None,
     ids: Iterable[int] | None = None,
+    arguments: dict[str, Any] | None = None,
 ) -> int:
     """Ask for a preview; returns the operation's id. A submit repeated with its token is one operation.
 
-    `query` is a filter's query string, `ids` are tickets picked by hand; one of the two. Raises Refused
-    (argument) for a verb, filter or set that may not be.
+    `query` is a filter's query string, `ids` are tickets picked by hand; one of the two. `arguments`: of a
+    verb that needs some. Raises Refused (argument) for a verb, filter or set that may not be.
     """
-    if verb not in VERBS:
+    if verb not in VERBS and WITH_ARGUMENTS.get(verb) != (*(arguments or ()),):
         raise Refused(f"there is no {verb!r} for many tickets; there are {', '.join(VERBS)}", "argument")
     if not _TOKEN.fullmatch(submit_token or ""):
         raise Refused("the form carries no submit token: load the list again and repeat", "argument")
-    values = {"verb": verb, "asked_by": by.name, "submit_token": submit_token}
+    values: dict[str, Any] = {"verb": verb, "asked_by": by.name, "submit_token": submit_token}
+    values |= {"arguments": arguments}
     values |= _picked(ids) if query is None else _filtered(verb, query)
     try:
         with connection.begin_nested():

@@ -57,7 +57,8 @@ def _one(connection: Connection, operation: Any, item: Any) -> dict[str, Any]:
             done = undo(connection, item.undoes, by, **told)
         else:
             told["expected_moves"] = item.moves
-            done = act(connection, operation.verb, item.ticket_id, by, **told)
+            arguments = operation.arguments or {}
+            done = act(connection, operation.verb, item.ticket_id, by, **told, **arguments)
     except Refused as refused:
         became = "skipped" if refused.code in SKIPPED else "failed"
         return {"of": item.ticket_id, "became": became, "why": refused.reason, "trail": None}

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from counterfoil import catalogue
 from counterfoil.host import Counterfoil
 from counterfoil.queue_names import QUEUE_NAME
+from counterfoil.queue_rows import name_queues
 from counterfoil.settings import Settings, SettingsError
 from counterfoil.tables import Process
 
@@ -59,7 +60,7 @@ def appear(
             f"is {_masked(clerk.engine)}: name the application's database in DATABASE_URL"
         )
     clerk.wait(lambda connection: catalogue.write(connection, host.registry, settings.app_version))
-    clerk.wait(lambda connection: catalogue.name_queues(connection, queues))
+    clerk.wait(lambda connection: name_queues(connection, queues))
     return presence
 
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "doctor": "doctor",
     "users": "users",
     "queues": "queues",
+    "pauses": "pauses",
+    "view-models": "view_models",
     "tickets": "tickets",
     "trail": "trail",
     "moves": "moves",
@@ -60,7 +62,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f".{COMMANDS[cmd_name]}", __package__)
-        found = getattr(module, cmd_name)
+        found = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
         return found
 

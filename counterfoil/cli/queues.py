@@ -1,19 +1,22 @@
-"""`counterfoil queues`: what waits in them; pause and resume."""
+"""`counterfoil queues`: what waits in them; pause and resume; how many run at once."""
 
 from datetime import datetime, timedelta
 
 import click
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from ..acts import Refused
 from ..clock import MOMENT
 from ..pauses import pause_queue, resume_queue
+from ..queue_sizes import set_size
+from ..tables import Queue
 from .database import instant, me, moment, ring, transaction
 from .tables import table
 
 
 @click.group()
 def queues() -> None:
-    """Queues: list, pause, resume."""
+    """Queues: list, pause, resume, pool-size."""
 
 
 @queues.command("list")
@@ -58,3 +61,24 @@ def resume(name: str, reason: str | None) -> None:
         resume_queue(connection, name, me(), reason)
     ring({name})
     click.echo(f"the queue {name} goes on")
+
+
+@queues.command("pool-size")
+@click.argument("name")
+@click.argument("size", metavar="SIZE|none")
+@click.option("--wait", type=int, metavar="SECONDS", help="How long one may wait before the queue is behind.")
+@click.option("--reason", help="Why; for the trail.")
+def pool_size(name: str, size: str, wait: int | None, reason: str | None) -> None:
+    """Run at most SIZE of this queue at once, on all machines together; none for no limit."""
+    if size != "none" and not (size.isascii() and size.isdigit() and len(size) < 8):
+        raise click.BadParameter(f"{size!r} is neither a number nor none")
+    with transaction() as connection:
+        known = select(Queue.target_wait_seconds).where(Queue.name == name)
+        wanted = wait if wait is not None else connection.execute(known).scalar()
+        if wanted is None:
+            raise Refused(f"there is no queue {name!r}: `counterfoil queues list` shows them", "gone")
+        most = None if size == "none" else int(size)
+        set_size(connection, name, me(), pool_size=most, target_wait_seconds=wanted, reason=reason)
+    ring({name})
+    told = "as many as there are workers" if most is None else str(most)
+    click.echo(f"the queue {name} runs {told} at once")

@@ -222,3 +222,27 @@ def test_a_database_newer_than_the_code_is_said(run: Run, engine: Engine) -> Non
         done = run(*command)
         assert done.exit_code == 2
         assert "newer" in done.output
+
+
+def test_pauses_routes_and_pool_sizes_are_set_as_with_the_buttons(run: Run, engine: Engine) -> None:
+    assert run("pauses").output == "nothing is paused\n"
+    assert run("view-models", "pause", "Work", "--reason", "prints nonsense", "--until", "2h").exit_code == 0
+    assert run("queues", "pause", "default", "--reason", "bank").exit_code == 0
+    assert "view model\tWork\t" in (told := run("pauses").output)
+    assert "prints nonsense" in told
+    assert "prints nonsense" in run("view-models", "list").output
+    assert run("view-models", "resume", "Work").output == "the view model Work goes on\n"
+    assert "not paused" in run("view-models", "resume", "Work").output
+    assert "operation 1 moves what waits" in run("view-models", "route", "Work", "slow").output
+    assert "slow (routed from default)" in run("view-models", "list").output
+    assert run("view-models", "route", "Work", "--back").exit_code == 0
+    assert run("view-models", "route", "Work").exit_code == 2
+    assert run("queues", "pool-size", "default", "4", "--wait", "30").exit_code == 0
+    assert "pause it" in run("queues", "pool-size", "default", "0").output
+    assert run("queues", "pool-size", "default", "many").exit_code == 2
+    assert run("queues", "pool-size", "no-such", "4").exit_code == 1
+    assert rows(
+        engine, "SELECT pool_size, target_wait_seconds FROM counterfoil_queues WHERE name = 'default'"
+    ) == [(4, 30)]
+    verbs = [row[0] for row in rows(engine, "SELECT verb FROM counterfoil_trail ORDER BY id")]
+    assert verbs == ["pause", "pause", "resume", "route", "route", "pool-size"]

@@ -1,4 +1,5 @@
-"""Ringer: hints for due tickets that lack a drain; turns for idle lanes; setting aside and back.
+"""Ringer: hints for due tickets that lack a drain; turns for idle lanes; pauses that are over; setting
+aside and back.
 
 When: every beat. The bell of whoever opened a ticket is faster; this one makes up for bells that were lost
 with Redis, for tickets that plain SQL opened, and for a drain that ended too early. It adds one hint for each
@@ -10,11 +11,14 @@ from collections import Counter
 
 from sqlalchemy import Connection, select, text
 
-from counterfoil import aside, candidates, lanes
+from counterfoil import aside, candidates, lanes, pauses
+from counterfoil.acts import Actor
 from counterfoil.clock import MOMENT, moment
 from counterfoil.tables import Process
 
 from .duty import Beat
+
+SCHEDULER = Actor("scheduler: ringer", "scheduler")
 
 
 class Ringer:
@@ -30,6 +34,8 @@ class Ringer:
         """Rings what lacks a drain; how many hints, turns, and tickets set aside or back."""
         with beat.transaction() as connection:
             repaired, self._place = lanes.repair(connection, self._place)
+        with beat.transaction() as connection:
+            pauses.lift_over(connection, SCHEDULER)
         moved = beat.in_chunks(aside.CHUNK, aside.set_aside) + beat.in_chunks(aside.CHUNK, aside.set_back)
         grace = beat.settings.unknown_grace_minutes
         with beat.transaction() as connection:
