@@ -22,6 +22,7 @@ from . import (
     layout,
     limits,
     live,
+    operation_words,
     routes,
     strings,
     ticket_words,
@@ -64,7 +65,10 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     routes.install(app)
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
-    for part in (headers, answers, errors, assets, times, layout, limits, strings, words, ticket_words, live):
+    for part in (
+        headers, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
+        operation_words, live,
+    ):  # fmt: skip
         part.install(app)
     return app
 

@@ -42,8 +42,8 @@ def install(app: Flask) -> None:
         shown_state=shown_state, row_when=row_when, row_verbs=row_verbs, tab_word=tab_word,
         tab_meaning=tab_meaning, verb_word=verb_word, verb_meaning=verb_meaning, verb_icon=VERB_ICONS.get,
         verb_past=verb_past, tab_empty=tab_empty,
-        masked_text=masked_text, traceback_parts=tracebacks.parts, operation_state=operation_state,
-        result_word=result_word, verb_short=verb_short, some=some, one_line=one_line,
+        masked_text=masked_text, traceback_parts=tracebacks.parts,
+        verb_short=verb_short, some=some, one_line=one_line,
         priority_word=priority_word, window_word=window_word,
     )  # fmt: skip
 
@@ -114,6 +114,7 @@ def verb_word(verb: str) -> str:
         "acknowledge": gettext("Acknowledge"),
         "note": gettext("Note"),
         "stop": gettext("Stop - its attempt counts"),
+        "undo": gettext("Undo"),
     }[verb]
 
 
@@ -179,25 +180,6 @@ def tab_empty(tab: str) -> str:
         "expiring": gettext("No deadline of a waiting ticket is near."),
         "leaving": gettext("No troubled receipt is about to leave."),
     }[tab]
-
-
-def operation_state(state: str) -> str:
-    """Where an operation is."""
-    return {
-        "asked": gettext("being previewed"),
-        "previewed": gettext("previewed, not started"),
-        "started": gettext("under way"),
-        "stopping": gettext("stopping"),
-        "stopped": gettext("stopped"),
-        "done": gettext("done"),
-        "refused": gettext("refused"),
-    }[state]
-
-
-def result_word(result: str | None) -> str:
-    """What became of one ticket of an operation."""
-    words = {"changed": gettext("changed"), "skipped": gettext("skipped"), "failed": gettext("failed")}
-    return words[result] if result else gettext("to come")
 
 
 def verb_short(verb: str) -> str:

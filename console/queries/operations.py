@@ -31,6 +31,12 @@ def one(connection: Connection, operation_id: int) -> Row[Any] | None:
     return connection.execute(select(Operation.__table__).where(Operation.id == operation_id)).first()
 
 
+def undos(connection: Connection, operation_id: int) -> list[Row[Any]]:
+    """Those that take it back, the newest first. Index: counterfoil_operations_undo."""
+    query = select(Operation.__table__).where(Operation.undo_of == operation_id)
+    return list(connection.execute(query.order_by(Operation.id.desc()).limit(10)))
+
+
 def items(connection: Connection, operation_id: int, after: int = 0, result: str | None = None) -> Items:
     """Its tickets by id; with a result, only those, looked for in a bounded stretch."""
     of = (OperationItem.operation_id == operation_id, OperationItem.ticket_id > after)

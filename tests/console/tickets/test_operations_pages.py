@@ -5,10 +5,10 @@ import secrets
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select, update
 
 from counterfoil import operations
-from counterfoil.tables import Operation
+from counterfoil.tables import Attempt, Operation
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -141,3 +141,69 @@ def test_a_viewer_asks_for_nothing_and_unknown_ones_are_not_found(vera: Browser,
     for path in ("/operations/999", "/operations/1?result=x", f"/operations/{2**63}"):
         assert otto.get(path).status_code == 404
     assert otto.post("/operations/999/start", data={"expected": "1"}).status_code == 404
+
+
+def previewed(otto: Browser, engine: Engine, count: int, **fields: Any) -> tuple[str, list[int]]:
+    """An operation that waits for its start; its address and its tickets."""
+    ids = made(engine, *["errored"] * count)
+    there = otto.post("/operations", data=form(ids=ids, **fields)).headers["Location"]
+    work(engine)
+    return there, ids
+
+
+def test_a_canary_halts_with_its_reason_and_a_person_goes_on_anyway(otto: Browser, engine: Engine) -> None:
+    there, ids = previewed(otto, engine, 12)
+    preview = otto.get(there).text
+    assert re.search(r'name="pace" value="all" checked', preview), "12 are few: all at once is chosen"
+    otto.post(f"{there}/start", data={"expected": "12", "pace": "canary"})
+    work(engine)
+    assert "waits for the first ten" in otto.get(there).text
+    with engine.begin() as connection:
+        for id_ in ids[:2]:
+            told = {"ticket_id": id_, "claim": 2, "outcome": "back off", "error": "OSError: <no answer>"}
+            connection.execute(insert(Attempt).values(told))
+    work(engine)
+    halted = otto.get(there).text
+    assert "Halted:" in halted
+    assert "OSError: &lt;no answer&gt;" in halted
+    assert otto.post(f"{there}/go-on", data={"pace": "canary"}).status_code == 422
+    assert otto.post(f"{there}/go-on", data={"pace": "canary", "reason": "known"}).status_code == 303
+    paced = otto.get(there).text
+    assert "60 a minute" in paced
+    otto.post(f"{there}/go-on", data={"pace": "all"})
+    work(engine)
+    assert "12 / 12" in otto.get(there).text
+    assert otto.post(f"{there}/go-on", data={"pace": "all"}).status_code == 409
+
+
+def test_above_five_hundred_the_canary_is_chosen_for_what_runs_and_not_offered_for_the_rest(
+    otto: Browser, engine: Engine
+) -> None:
+    there, _ = previewed(otto, engine, 2)
+    with engine.begin() as connection:
+        connection.execute(update(Operation).values(matched=501))
+    assert re.search(r'name="pace" value="canary" checked', otto.get(there).text)
+    other, _ = previewed(otto, engine, 2, verb="expire")
+    assert 'name="pace"' not in otto.get(other).text
+
+
+def test_it_is_taken_back_from_the_toast_and_from_its_page_and_says_both_numbers(
+    otto: Browser, engine: Engine
+) -> None:
+    there, ids = previewed(otto, engine, 3)
+    otto.post(f"{there}/start", data={"expected": "3", "pace": "all"})
+    toasted = otto.get(there).text
+    assert f'action="{there}/undo"' in toasted.partition('id="toasts"')[2]
+    work(engine)
+    with engine.begin() as connection:
+        connection.execute(update(Ticket).where(Ticket.id == ids[0]).values(moves=Ticket.moves + 1))
+    assert f'action="{there}/undo"' in otto.get(there).text
+    back = otto.post(f"{there}/undo", data={"reason": "too early"})
+    assert back.status_code == 303
+    work(engine)
+    shown = otto.get(back.headers["Location"]).text
+    assert "2 put back, 1 has moved since" in shown
+    assert "too early" in shown
+    assert "2 put back, 1 has moved since" in otto.get(there).text
+    assert otto.post(f"{back.headers['Location']}/undo").status_code == 409
+    assert otto.post("/operations/999/undo").status_code == 404
