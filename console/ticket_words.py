@@ -18,7 +18,7 @@ from .words import state_meaning, state_word
 ON_A_ROW = ("retry", "run-now", "release")
 """Acts that need no words and no second thought: a button on the row. The others are a step further."""
 
-IN_BULK = ("retry", "run-now", "release", "hold", "expire", "fail")
+IN_BULK = ("retry", "run-now", "release", "hold", "expire", "fail", "acknowledge")
 
 VERB_ICONS = {
     "retry": "rotate-ccw", "run-now": "play", "release": "play", "hold": "hand", "expire": "archive",

@@ -1,22 +1,21 @@
-"""Errors as groups: failed attempts folded by fingerprint, and what persons say about a group.
+"""Errors as groups: failed attempts folded by fingerprint. What persons say of one: `group_words`.
 
 Folding is the scheduler's, in chunks: a group's row that every failing worker wrote would be the one row all
 of them wait for, just when most fails. An attempt bears whether it was folded, so each counts once, whatever
 order transactions commit in and however often a scheduler dies.
 """
 
+import itertools
 import re
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
 
-from .acts import Actor, Refused
-from .clock import after, stamp
-from .columns import utc_text
+from .clock import after
 from .sqlite import begin_immediate
-from .tables import Attempt, ErrorGroup, TrailEntry
+from .tables import Attempt, ErrorGroup
 from .ticket import Ticket
 
 CHUNK = 1000
@@ -24,6 +23,8 @@ BUCKET_SECONDS = 600
 BUCKETS_KEPT = 144
 SAMPLE_CHARACTERS = 500
 FORGOTTEN_AFTER_DAYS = 90
+SILENCE = timedelta(hours=1)
+"""What ends a mute "until it is silent": an hour without a failure."""
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 _UNGROUPED = text("fingerprint IS NOT NULL AND NOT grouped")
 
@@ -61,6 +62,8 @@ def _add(connection: Connection, fingerprint: str, rows: list[Row[Any]]) -> None
         "traceback_id": newest.traceback_id,
     }
     if group is not None:
+        if group.muted_quiet and _was_silent(group, rows):
+            values |= {"muted_quiet": False, "muted_at": None, "muted_by": None}
         connection.execute(update(ErrorGroup).where(ErrorGroup.fingerprint == fingerprint).values(values))
         return
     first = min(rows, key=lambda row: row.ended_at)
@@ -77,6 +80,13 @@ def _add(connection: Connection, fingerprint: str, rows: list[Row[Any]]) -> None
         "app_version": first.app_version,
     }
     connection.execute(insert(ErrorGroup).values(made))
+
+
+def _was_silent(group: Row[Any], rows: list[Row[Any]]) -> bool:
+    """Whether an hour passed without a failure since it was muted: what came after it is news."""
+    since = max(group.last_seen_at, group.muted_at or group.last_seen_at)
+    times = [since, *sorted(row.ended_at for row in rows if row.ended_at > since)]
+    return any(later - earlier >= SILENCE for earlier, later in itertools.pairwise(times))
 
 
 def count_errored(connection: Connection) -> int:
@@ -115,51 +125,3 @@ def forget(connection: Connection) -> int:
     long_ago = after(connection.dialect.name, f"-{FORGOTTEN_AFTER_DAYS * 86_400}")
     over = f"DELETE FROM counterfoil_errors WHERE errored = 0 AND last_seen_at < {long_ago}"
     return connection.execute(text(over)).rowcount
-
-
-def acknowledge(connection: Connection, fingerprint: str, by: Actor, note: str | None = None) -> None:
-    """Say that somebody knows, with a note for whoever comes next. Raises Refused (gone)."""
-    values = {"acknowledged_at": stamp(), "acknowledged_by": by.name, "note": note}
-    _say(connection, fingerprint, by, "acknowledge", note, values)
-
-
-def mute(
-    connection: Connection, fingerprint: str, by: Actor, until: datetime, reason: str | None = None
-) -> None:
-    """Set it behind the others until a time. Raises Refused (gone)."""
-    _say(connection, fingerprint, by, "mute", reason, {"muted_until": until, "muted_by": by.name})
-
-
-def unmute(connection: Connection, fingerprint: str, by: Actor) -> None:
-    """Back among the others. Raises Refused (gone; state: it is not muted)."""
-    _say(connection, fingerprint, by, "unmute", None, {"muted_until": None, "muted_by": None})
-
-
-def _say(
-    connection: Connection,
-    fingerprint: str,
-    by: Actor,
-    verb: str,
-    reason: str | None,
-    values: dict[str, Any],
-) -> None:
-    begin_immediate(connection)
-    before = _told(connection, fingerprint)
-    if before is None:
-        raise Refused(f"there is no group of errors {fingerprint}", "gone")
-    if verb == "unmute" and before["muted_until"] is None:
-        raise Refused("this group of errors is not muted", "state")
-    connection.execute(update(ErrorGroup).where(ErrorGroup.fingerprint == fingerprint).values(values))
-    entry = {"actor": by.name, "via": by.via, "verb": verb, "subject": f"errors {fingerprint}"}
-    told = {"before": before, "after": _told(connection, fingerprint), "reason": reason}
-    connection.execute(insert(TrailEntry).values(entry | told))
-
-
-def _told(connection: Connection, fingerprint: str) -> dict[str, Any] | None:
-    names = ("acknowledged_at", "acknowledged_by", "note", "muted_until", "muted_by")
-    columns = [getattr(ErrorGroup, name) for name in names]
-    query = select(*columns).where(ErrorGroup.fingerprint == fingerprint).with_for_update()
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    return {n: utc_text(v) if isinstance(v, datetime) else v for n, v in row._mapping.items()}

@@ -11,7 +11,7 @@ from .acts import Actor, Refused
 from .filters import FilterError, TicketFilter
 from .tables import Operation
 
-VERBS = ("retry", "run-now", "release", "hold", "expire", "fail")
+VERBS = ("retry", "run-now", "release", "hold", "expire", "fail", "acknowledge")
 """What may be done to many tickets at once, as a form asks for it."""
 
 WITH_ARGUMENTS = {"move": ("queue",)}

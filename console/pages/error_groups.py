@@ -4,10 +4,12 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, g, request, url_for
+from flask import abort, current_app, g, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from counterfoil import error_groups as core
+from counterfoil import group_words as core
+from counterfoil import operations
 from counterfoil.acts import Refused
 from counterfoil.filters import TicketFilter
 
@@ -35,29 +37,45 @@ def one(fingerprint: str) -> Response:
 
 
 def acknowledge(fingerprint: str) -> Any:
-    """POST: field `note`."""
+    """POST: fields `note`; `tickets` (1: an operation that acknowledges its errored tickets is asked for)."""
     note = _reason("note")
-    return _said(
-        fingerprint,
-        lambda connection: core.acknowledge(connection, fingerprint, g.user.actor, note),
-        gettext("Acknowledged: whoever comes next reads who and why."),
-    )
+    told = gettext("Acknowledged: whoever comes next reads who and why.")
+    made: list[int] = []
+
+    def say(connection: Connection) -> None:
+        core.acknowledge(connection, fingerprint, g.user.actor, note)
+        if request.form.get("tickets") == "1":
+            query, token = _tickets(fingerprint).query(), request.form.get("submit_token", "")
+            made.append(operations.ask(connection, "acknowledge", g.user.actor, token, query=query))
+
+    def there() -> str:
+        if made:
+            return url_for("operations.one", operation_id=made[0], reason=note)
+        return url_for("errors.one", fingerprint=fingerprint)
+
+    return _said(fingerprint, say, told, there)
 
 
 def mute(fingerprint: str) -> Any:
-    """POST: fields `until`, `reason`."""
-    now = database_now(db.session.connection())
+    """POST: fields `until` (a time, `count` with `failures`, or `quiet`), `reason`."""
+    wish, now = request.form.get("until", ""), database_now(db.session.connection())
+    given: dict[str, Any] = {}
     try:
-        until = instant(request.form.get("until", ""), now)
-        if until <= now:
-            raise NoInstant(gettext("That time is past: choose one to come."))
+        if wish == "quiet":
+            given["quiet"] = True
+        elif wish == "count":
+            given["failures"] = _count(request.form.get("failures", ""))
+        else:
+            given["until"] = instant(wish, now)
+            if given["until"] <= now:
+                raise NoInstant(gettext("That time is past: choose one to come."))
     except NoInstant as complaint:
         toast(str(complaint), "error")
         return unfit("errors/group.html", **_context(fingerprint))
-    reason = _reason("reason")
+    given["reason"] = _reason("reason")
     return _said(
         fingerprint,
-        lambda connection: core.mute(connection, fingerprint, g.user.actor, until, reason),
+        lambda connection: core.mute(connection, fingerprint, g.user.actor, **given),
         gettext("Muted: it stands behind the others until then."),
     )
 
@@ -71,15 +89,20 @@ def unmute(fingerprint: str) -> Any:
     )
 
 
-def _said(fingerprint: str, say: Callable[[Any], None], told: str) -> Any:
+def _said(
+    fingerprint: str, say: Callable[[Connection], None], told: str, then: Callable[[], str] | None = None
+) -> Any:
     try:
         say(db.session.connection())
     except Refused as refused:
         db.session.rollback()
+        if refused.code == "argument":
+            toast(str(refused), "error")
+            return unfit("errors/group.html", **_context(fingerprint))
         return moved_on("errors/group.html", str(refused), **_context(fingerprint))
     db.session.commit()
     toast(told)
-    return go(url_for("errors.one", fingerprint=fingerprint))
+    return go(then() if then else url_for("errors.one", fingerprint=fingerprint))
 
 
 def _context(fingerprint: str) -> dict[str, Any]:
@@ -91,15 +114,35 @@ def _context(fingerprint: str) -> dict[str, Any]:
         "group": found[0],
         "traceback": found[1],
         "now": database_now(connection),
-        "query": TicketFilter(tab="errored", error=fingerprint).query(),
+        "query": _tickets(fingerprint).query(),
+        "queue": queries.queue_of(connection, found[0].view_model),
+        "pause_view_model": _view_model_page(found[0].view_model),
         "submit_token": secrets.token_urlsafe(24),
         "verbs": ON_ALL,
         "may": g.user.may("operator"),
     }
 
 
+def _view_model_page(name: str | None) -> str | None:
+    """Where its view model is paused; None while there is no such page."""
+    routes = current_app.extensions["counterfoil_routes"].values()
+    found = [route for route in routes if route.path in ("/view-models/<path:name>", "/view-models/<name>")]
+    return url_for(found[0].endpoint, name=name) if found and name else None
+
+
+def _tickets(fingerprint: str) -> TicketFilter:
+    return TicketFilter(tab="errored", error=fingerprint)
+
+
+def _count(given: str) -> int:
+    text = given.strip()
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) <= core.MOST_FAILURES):
+        raise NoInstant(gettext("Say for how many failures: a number from 1."))
+    return int(text)
+
+
 def _words() -> dict[str, Any]:
-    return {"is_muted": queries.is_muted, "last_hour": queries.last_hour}
+    return {"is_muted": core.is_muted, "last_hour": queries.last_hour}
 
 
 def _reason(name: str) -> str | None:

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, func, select, text
 
 from counterfoil.error_groups import BUCKET_SECONDS
-from counterfoil.tables import ErrorGroup, Traceback
+from counterfoil.group_words import is_muted
+from counterfoil.tables import ErrorGroup, Queue, Traceback, ViewModelRecord
 
 MOST = 100
 BARS = 6
@@ -37,9 +38,12 @@ def one(connection: Connection, fingerprint: str) -> tuple[Row[Any], str | None]
     return row, connection.execute(select(Traceback.text).where(Traceback.id == row.traceback_id)).scalar()
 
 
-def is_muted(row: Row[Any], now: datetime) -> bool:
-    """Whether somebody has set it behind the others until a time to come."""
-    return row.muted_until is not None and row.muted_until > now
+def queue_of(connection: Connection, view_model: str | None) -> str | None:
+    """The queue that a view model's tickets go to, by its record."""
+    record = select(func.coalesce(ViewModelRecord.route, ViewModelRecord.queue))
+    found = connection.execute(record.where(ViewModelRecord.name == view_model)).scalar()
+    listed = select(Queue.name).where(Queue.name == found)
+    return connection.execute(listed).scalar()
 
 
 def last_hour(row: Row[Any], now: datetime) -> list[int]:

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
-from counterfoil import error_groups
+from counterfoil import error_groups, group_words
 from counterfoil.acts import Actor, Refused
 from counterfoil.errors import Failure, describe, fingerprint, innermost, told
 from counterfoil.tables import Attempt, ErrorGroup
@@ -175,16 +175,70 @@ def test_persons_words_about_a_group_stand_in_the_trail(engine: Engine) -> None:
     (group,) = folded(engine)
     until = datetime(2030, 1, 1, tzinfo=UTC)
     with engine.begin() as connection:
-        error_groups.acknowledge(connection, group.fingerprint, ADA, "bank is down till 06:00")
-        error_groups.mute(connection, group.fingerprint, ADA, until)
+        group_words.acknowledge(connection, group.fingerprint, ADA, "bank is down till 06:00")
+        group_words.mute(connection, group.fingerprint, ADA, until)
     (after,) = folded(engine)
     assert (after.acknowledged_by, after.note, after.muted_until) == ("ada", "bank is down till 06:00", until)
     with engine.begin() as connection:
-        error_groups.unmute(connection, group.fingerprint, ADA)
+        group_words.unmute(connection, group.fingerprint, ADA)
     with engine.begin() as connection, pytest.raises(Refused, match="not muted"):
-        error_groups.unmute(connection, group.fingerprint, ADA)
+        group_words.unmute(connection, group.fingerprint, ADA)
     with engine.begin() as connection, pytest.raises(Refused, match="no group"):
-        error_groups.acknowledge(connection, "none", ADA)
+        group_words.acknowledge(connection, "none", ADA)
     entries = bench.all("SELECT verb, subject, reason FROM counterfoil_trail ORDER BY id")
     assert [row.verb for row in entries] == ["acknowledge", "mute", "unmute"]
     assert {row.subject for row in entries} == {f"errors {group.fingerprint}"}
+
+
+def silent_for(engine: Engine, fingerprint: str, minutes: int) -> None:
+    """Everything about the group lies so much longer ago."""
+    with engine.begin() as connection:
+        one = ErrorGroup.fingerprint == fingerprint
+        seen, muted = connection.execute(
+            select(ErrorGroup.last_seen_at, ErrorGroup.muted_at).where(one)
+        ).one()
+        ago = timedelta(minutes=minutes)
+        values = {"last_seen_at": seen - ago, "muted_at": muted - ago}
+        connection.execute(update(ErrorGroup).where(one).values(values))
+
+
+def test_a_mute_by_count_ends_when_so_many_more_have_failed(engine: Engine) -> None:
+    found = list(failures(shop(), 1, 1))
+    filled(engine, found * 5, "a1b2c3")
+    (group,) = folded(engine)
+    with engine.begin() as connection:
+        group_words.mute(connection, group.fingerprint, ADA, failures=3)
+    now = datetime.now(UTC)
+    assert group_words.is_muted(folded(engine)[0], now)
+    filled(engine, found * 2, "a1b2c3")
+    assert group_words.is_muted(folded(engine)[0], now)
+    filled(engine, found, "a1b2c3")
+    assert not group_words.is_muted(folded(engine)[0], now)
+
+
+def test_a_mute_until_silence_lasts_while_it_fails_and_what_comes_after_an_hour_is_news(
+    engine: Engine,
+) -> None:
+    found = list(failures(shop(), 1, 1))
+    filled(engine, found, "a1b2c3")
+    (group,) = folded(engine)
+    with engine.begin() as connection:
+        group_words.mute(connection, group.fingerprint, ADA, quiet=True)
+    silent_for(engine, group.fingerprint, 50)
+    filled(engine, found, "a1b2c3")
+    assert group_words.is_muted(folded(engine)[0], datetime.now(UTC)), "it fails every 50 minutes"
+    silent_for(engine, group.fingerprint, 61)
+    assert not group_words.is_muted(folded(engine)[0], datetime.now(UTC)), "an hour is over"
+    filled(engine, found, "a1b2c3")
+    (after,) = folded(engine)
+    assert (after.muted_quiet, after.muted_by) == (False, None)
+    assert not group_words.is_muted(after, datetime.now(UTC)), "what fails now is news"
+
+
+def test_a_mute_is_one_of_the_three(engine: Engine) -> None:
+    filled(engine, list(failures(shop(), 1, 1)), "a1b2c3")
+    (group,) = folded(engine)
+    with engine.begin() as connection:
+        for wrong in ({}, {"failures": 0}, {"failures": 3, "quiet": True}):
+            with pytest.raises(Refused):
+                group_words.mute(connection, group.fingerprint, ADA, **wrong)

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
 from counterfoil.error_groups import BUCKET_SECONDS, count_errored
 from counterfoil.filters import TicketFilter
-from counterfoil.tables import ErrorGroup, Operation, TrailEntry
+from counterfoil.tables import ErrorGroup, Operation, Queue, TrailEntry
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -99,7 +99,46 @@ def test_acknowledging_and_muting_are_told_and_taken_back(otto: Browser, engine:
     assert entries == ["acknowledge", "mute", "unmute"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({"until": "quiet"}, "an hour has passed without a failure"),
+        ({"until": "count", "failures": "100"}, "120 failed attempts"),
+    ],
+)
+def test_it_is_muted_until_silence_or_a_number_of_failures(
+    otto: Browser, wish: dict[str, str], says: str
+) -> None:
+    assert otto.post(f"/errors/{BANK}/mute", data=wish).status_code == 303
+    facts = otto.get(f"/errors/{BANK}").text.partition("facts-title")[2]
+    assert says in facts.partition("Muted until")[2][:200]
+    assert "muted" in otto.get("/errors").text
+
+
+def test_acknowledging_its_tickets_too_asks_for_an_operation(otto: Browser, engine: Engine) -> None:
+    data = {"note": "bank is down", "tickets": "1", "submit_token": "t" * 32}
+    answer = otto.post(f"/errors/{BANK}/acknowledge", data=data)
+    with engine.connect() as connection:
+        operation = connection.execute(select(Operation.__table__)).one()
+        noted = connection.execute(select(ErrorGroup.note).where(ErrorGroup.fingerprint == BANK)).scalar()
+    assert answer.headers["Location"].startswith(f"/operations/{operation.id}")
+    assert (operation.verb, noted) == ("acknowledge", "bank is down")
+
+
+def test_the_queue_that_it_comes_from_is_a_link_away(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(ErrorGroup).values(view_model="Customer.assign_number"))
+        connection.execute(insert(Queue).values(name="default"))
+    assert 'href="/queues/default"' in otto.get(f"/errors/{BANK}").text
+
+
 def test_nonsense_is_told(otto: Browser, vera: Browser) -> None:
+    for wrong in (
+        {"until": "count"},
+        {"until": "count", "failures": "0"},
+        {"until": "count", "failures": "x"},
+    ):
+        assert otto.post(f"/errors/{BANK}/mute", data=wrong).status_code == 422
     assert otto.post(f"/errors/{BANK}/mute", data={"until": "2001-01-01"}).status_code == 422
     assert otto.get("/errors/none").status_code == 404
     assert otto.post("/errors/none/acknowledge").status_code == 404
