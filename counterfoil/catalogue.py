@@ -105,6 +105,7 @@ def _view_model(name: str, declaration: Declaration, app_version: str | None) ->
         "keep_receipt_minutes": declaration.keep_receipt_minutes,
         "transactional": declaration.transactional,
         "signature": declaration.signature(),
+        "searchable": list(declaration.searchable) or None,
         "former_names": list(declaration.former_names) if name == declaration.name else None,
         "doc": declaration.doc,
         "in_charge": declaration.in_charge,

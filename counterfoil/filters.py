@@ -9,50 +9,28 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import ColumnElement, and_, or_, text
+from sqlalchemy import ColumnElement, and_, text
 
 from .keyset import MAX_ID
-from .tabs import TABS, WINDOWS, Condition, Order, Tab
-from .ticket import Ticket
+from .search.complaint import FilterError, SearchError
+from .search.grammar import MOST_CHARACTERS
+from .search.grammar import parse as parse_search
+from .search.sql import condition
+from .search.tree import Node, written
+from .tabs import TABS, WINDOWS, Tab
+from .walks import Scan, narrow, scans_of
 
-_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": 200, "error": 64}
-_SEARCHED = (
-    Ticket.root_id,
-    Ticket.root_label,
-    Ticket.token,
-    Ticket.view_model,
-    Ticket.error,
-)
+__all__ = ["FilterError", "SearchError", "TicketFilter"]
 
-
-class FilterError(ValueError):
-    """A filter that makes no sense; names the field, the value and the cure."""
-
-    def __init__(self, field: str, value: str, cure: str) -> None:
-        self.field = field
-        super().__init__(f"{field}={value[:80]!r}: {cure}")
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A walk over one index: rows that `bounded` finds come in `order`, and count if they pass `residual`."""
-
-    index: str
-    bounded: tuple[Condition, ...]
-    residual: tuple[Condition, ...]
-    order: Order
-    state: str | None = None
-    """The one state of its rows, if the walk is one of several by state."""
-
-    @property
-    def where(self) -> ColumnElement[bool]:
-        """Everything that a row must fulfil."""
-        return and_(text("1=1"), *self.bounded, *self.residual)
+_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": MOST_CHARACTERS, "error": 64}
 
 
 @dataclass(frozen=True)
 class TicketFilter:
-    """Which tickets. `tab` is a name of `TABS`, the others narrow it; `window`: expiring and leaving only."""
+    """Which tickets. `tab` is a name of `TABS`, the others narrow it; `window`: expiring and leaving only.
+
+    `q` is a search as `search.grammar` reads it; parsed from an address it is in its canonical form.
+    """
 
     tab: str = "all"
     queue: str | None = None
@@ -106,75 +84,20 @@ class TicketFilter:
         """The tab."""
         return TABS[self.tab]
 
+    @property
+    def search(self) -> Node | None:
+        """The tree of `q`. Raises SearchError."""
+        return parse_search(self.q) if self.q else None
+
     def scans(self, now: datetime) -> list[Scan]:
-        """The walks that find its tickets, each bounded by one index; `now` is the database's time.
-
-        One, but for tickets of a batch and all of a view model: one for each state. All have one order.
-        """
-        tab, own = self.on, self._narrowing(but="root" if self.root else "")
-        if self.root:
-            rest = tab.conditions(now, self.window)
-            newest = Order("id", descending=True)
-            return [Scan("counterfoil_tickets_root", (Ticket.root_id == self.root,), (*rest, *own), newest)]
-        if self.batch:
-            return self._by_state(
-                "counterfoil_tickets_batch", "batch", Ticket.batch_id == int(self.batch), now
-            )
-        if self.error and tab.name == "errored":
-            bound = Ticket.fingerprint == self.error
-            return self._by_state("counterfoil_tickets_fingerprint", "error", bound, now)
-        if self.view and (tab.state or tab.name == "all"):
-            return self._by_state(
-                "counterfoil_tickets_view_model", "view", Ticket.view_model == self.view, now
-            )
-        return [
-            Scan(
-                tab.index,
-                tuple(tab.bounded(now, self.window)),
-                (*tab.residual(now, self.window), *own),
-                tab.order,
-            )
-        ]
-
-    def _by_state(self, index: str, field: str, bound: Condition, now: datetime) -> list[Scan]:
-        # A tab that is its state asks for nothing that these indexes do not bound.
-        tab = self.on
-        rest = tab.conditions(now, self.window) if tab.bound or tab.rest or not tab.state else []
-        residual = (*rest, *self._narrowing(but=field))
-        newest = Order("id", descending=True)
-        return [
-            Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, newest, state)
-            for state in tab.states
-        ]
+        """The walks that find its tickets, each bounded by one index; `now` is the database's time."""
+        return scans_of(self, now)
 
     def where(self, now: datetime) -> ColumnElement[bool]:
         """The whole condition, for a row that was found otherwise."""
-        return and_(text("1=1"), *self.on.conditions(now, self.window), *self._narrowing())
-
-    def _narrowing(self, but: str = "") -> list[Condition]:
-        """What the fields ask for beyond the tab, all `but` one that an index bounds."""
-        found: list[Condition] = []
-        if self.root and but != "root":
-            found.append(Ticket.root_id == self.root)
-        if self.batch and but != "batch":
-            found.append(Ticket.batch_id == int(self.batch))
-        if self.view and but != "view":
-            found.append(Ticket.view_model == self.view)
-        if self.error and but != "error":
-            found.append(Ticket.fingerprint == self.error)
-        if self.queue:
-            found.append(Ticket.queue == self.queue)
-        if self.q:
-            found.append(matches_text(self.q))
-        return found
-
-
-def matches_text(words: str) -> ColumnElement[bool]:
-    """Tickets that bear the text in what a person may have at hand; digits alone are an id too."""
-    found: list[ColumnElement[bool]] = [column.icontains(words, autoescape=True) for column in _SEARCHED]
-    if words.isascii() and words.isdigit() and int(words) <= MAX_ID:
-        found.append(Ticket.id == int(words))
-    return or_(*found)
+        own = narrow({field.name: getattr(self, field.name) for field in fields(self)})
+        asked = [condition(self.search, now)] if self.search else []
+        return and_(text("1=1"), *self.on.conditions(now, self.window), *own, *asked)
 
 
 def _checked(name: str, value: str) -> str:
@@ -188,4 +111,4 @@ def _checked(name: str, value: str) -> str:
         raise FilterError(name, value, "a batch is named by its number")
     if len(value) > _LENGTHS.get(name, 20):
         raise FilterError(name, value, f"too long: at most {_LENGTHS[name]} characters")
-    return value
+    return written(parse_search(value)) if name == "q" else value

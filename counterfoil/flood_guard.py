@@ -21,13 +21,25 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, Row, String, TextualSelect, bindparam, inspect, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Row,
+    String,
+    TextualSelect,
+    bindparam,
+    delete,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import Session, make_transient
 
 from . import lanes
 from .clock import MOMENT, after
 from .columns import Utc
 from .ringing import note_for_session
+from .tables import TicketParam
 
 KEY_LENGTH = 400
 
@@ -138,6 +150,7 @@ def _take_back(connection: Connection, gone: Sequence[Any]) -> None:
     lanes_of = [ticket.lane for ticket in gone if ticket.lane is not None]
     for mapper in {inspect(ticket).mapper for ticket in gone}:
         ids = [{"this": ticket.id} for ticket in gone if inspect(ticket).mapper is mapper]
+        connection.execute(delete(TicketParam).where(TicketParam.ticket_id == bindparam("this")), ids)
         for table in reversed(mapper.tables):
             (key,) = table.primary_key.columns
             connection.execute(table.delete().where(key == bindparam("this")), ids)

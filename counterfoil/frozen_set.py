@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Insert, Integer, Select, case, func, literal,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .clock import stamp
-from .filters import Scan, TicketFilter
+from .filters import TicketFilter
 from .keyset import Place, beyond, ordering, read_place
 from .moves import MOVES
 from .operation_asking import WITH_ARGUMENTS
 from .tables import Operation, OperationItem
 from .ticket import Ticket
+from .walks import Scan
 
 CHUNK = 5000
 """Rows of an index that one transaction looks through."""

@@ -4,13 +4,17 @@ Deletes only final tickets past `delete_time` that are not kept and of no open b
 that no lock is long; rows that somebody is just moving (a retry) are skipped and looked at again.
 """
 
-from sqlalchemy import BigInteger, Connection, bindparam, text
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, select, text
 
 from . import batches
 from .clock import MOMENT
 from .database import among, by
 from .door import TABLE
 from .moves import MOVES
+from .tables import TicketParam
 
 CHUNK = 1000
 
@@ -46,7 +50,15 @@ def _delete(connection: Connection, index: str, over: str, order: str, chunk: in
     ).fetchall()
     ids = [{"id": row.id} for row in rows]
     if ids:
-        for table in ("attempts", "logs", "elements"):
+        tables = ["attempts", "logs", "elements"] + ["params"] * _any_params(connection, rows)
+        for table in tables:
             connection.execute(text(f"DELETE FROM counterfoil_{table} WHERE ticket_id = :id"), ids)
         batches.count_gone(connection, rows)
     return len(ids)
+
+
+def _any_params(connection: Connection, rows: Sequence[Any]) -> bool:
+    """Whether any of these tickets, or one between them, has a searchable param: most houses have none."""
+    ids = [row.id for row in rows]
+    between = select(TicketParam.ticket_id).where(TicketParam.ticket_id.between(min(ids), max(ids)))
+    return connection.execute(between.limit(1)).first() is not None

@@ -5,6 +5,7 @@ A ticket names its work; the registry holds what the name stands for. It is fill
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ OPTION_NAMES = frozenset(
 
 TICKET = "ticket"
 """A parameter of this name receives the running ticket: log, progress, idempotency key."""
+
+MOST_SEARCHABLE = 8
+_SEARCHABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
 _signature = lru_cache(maxsize=None)(inspect.signature)
@@ -55,7 +59,8 @@ class Declaration:
     the one method (called with the root), target or processor. `root_class` is None for targets. `lane` may
     hold `{root_id}`. `postpone_on`: exceptions that postpone instead of failing. `on_unmet`: what a false
     precondition does, "done" or "postpone". `transactional` False declares at-least-once. `own_priority`: the
-    priority was declared, so that the number of elements does not decide it.
+    priority was declared, so that the number of elements does not decide it. `searchable`: the params that a
+    search finds its tickets by (`param.order_id:42`); each costs a row when a ticket is opened.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Declaration:
     transactional: bool = True
     in_charge: str | None = None
     former_names: tuple[str, ...] = ()
+    searchable: tuple[str, ...] = ()
     doc: str | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +96,15 @@ class Declaration:
             raise RegistryError(f"{self.name}: keep_receipt_minutes must not be negative")
         if self.on_unmet not in ("done", "postpone"):
             raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
+        for key in self.searchable:
+            if not _SEARCHABLE.fullmatch(key):
+                raise RegistryError(
+                    f"{self.name}: searchable names params, which {key!r} cannot be: letters, digits and _"
+                )
+        if len(self.searchable) > MOST_SEARCHABLE:
+            raise RegistryError(
+                f"{self.name}: at most {MOST_SEARCHABLE} params are searchable, not {len(self.searchable)}"
+            )
 
     @property
     def leading(self) -> int:
@@ -222,7 +237,11 @@ def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
     made = dict(options)
     if "priority" in made:
         made |= {"priority": priority_number(made["priority"]), "own_priority": True}
-    for name in ("postpone_on", "former_names"):
+    for name in ("postpone_on", "former_names", "searchable"):
+        if isinstance(made.get(name), str):
+            raise RegistryError(
+                f"{name} is a list of names, not the text {made[name]!r}: write ({made[name]!r},)"
+            )
         if name in made:
             made[name] = tuple(made[name])
     return made

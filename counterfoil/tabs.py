@@ -127,3 +127,8 @@ _ALL = (
 )  # fmt: skip
 
 TABS: dict[str, Tab] = {tab.name: tab for tab in _ALL}
+
+PENDING_TAB = Tab(
+    "every pending", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING, states=_WAITS
+)
+"""All that is pending, due or not: no tab of the console, what a search for the state walks."""

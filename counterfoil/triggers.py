@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, event, text
 
+from . import param_triggers
 from .base import Base
 from .clock import SQLITE_NOW
 
@@ -131,7 +132,16 @@ SQLITE = (
     "BEGIN SELECT RAISE(ABORT, 'counterfoil_trail is append-only: DELETE refused'); END",
 )
 
-TRIGGERS = {"postgresql": POSTGRESQL, "sqlite": SQLITE}
+TRIGGERS = {
+    "postgresql": (*POSTGRESQL, *param_triggers.POSTGRESQL),
+    "sqlite": (*SQLITE, *param_triggers.SQLITE),
+}
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _create_extension(target: MetaData, connection: Connection, **kw: Any) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
 
 
 @event.listens_for(Base.metadata, "after_create")

@@ -8,7 +8,7 @@ from flask import g, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from counterfoil.filters import FilterError, TicketFilter
+from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
 
 from .. import etags
@@ -35,10 +35,17 @@ def tickets() -> Response:
         wanted = wanted_of(request.args)
         found = read_page(connection, wanted, request.args.get("cursor"), now)
     except (FilterError, CursorError) as complaint:
-        return unfit("tickets/unfit.html", fragment="tickets/complaint.html", complaint=str(complaint))
+        return unfit("tickets/unfit.html", fragment="tickets/complaint.html", **_told(complaint))
     return answer(
         "tickets/index.html", fragment="tickets/list.html", **context(connection, wanted, found, now)
     )
+
+
+def _told(complaint: FilterError | CursorError) -> dict[str, Any]:
+    """What the complaint's templates show; of a search all that was typed, with what is wrong in it."""
+    kept = [(name, value) for name, value in request.args.items() if name not in ("q", *NOT_THE_FILTERS)]
+    marked = complaint if isinstance(complaint, SearchError) else None
+    return {"complaint": str(complaint), "search": marked, "kept": kept}
 
 
 def wanted_of(args: Any) -> TicketFilter:
@@ -79,7 +86,7 @@ def rows() -> Any:
         found = read_page(connection, wanted, request.args.get("cursor"), now)
         ids = shown_ids(request.args.get("ids", ""))
     except (FilterError, CursorError) as complaint:
-        return unfit("tickets/complaint.html", complaint=str(complaint))
+        return unfit("tickets/complaint.html", **_told(complaint))
     fresh = by_ids(connection, ids, wanted, now)
     new = sum(row.id not in set(ids) for row in found.rows)
     numbers = counts.tab_counts(connection, now)

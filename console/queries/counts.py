@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from counterfoil.filters import Scan, TicketFilter
+from counterfoil.filters import TicketFilter
 from counterfoil.keyset import beyond, ordering
 from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
+from counterfoil.walks import Scan
 
 from .tickets import STRETCH, edge_after
 

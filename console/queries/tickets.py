@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, case, func, select, text
 
 from counterfoil.clock import moment
-from counterfoil.filters import Scan, TicketFilter
+from counterfoil.filters import TicketFilter
 from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
 from counterfoil.ticket import Ticket
+from counterfoil.walks import Scan
 
 SIZE = 50
 STRETCH = 10_000

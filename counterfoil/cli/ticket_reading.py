@@ -24,7 +24,7 @@ from .text import plain
 @click.option("--queue")
 @click.option("--view", help="The view model's name.")
 @click.option("--root", help="The root's id, for example 'Customer!42'.")
-@click.option("--text", "q", help="A part of id, root, label, token, view model or error.")
+@click.option("--text", "q", help="A search, as in the console: order A-8123, state:errored attempts:>2.")
 @click.option("--window", type=click.Choice([*WINDOWS]), default="24h", help="For expiring and leaving.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

@@ -8,6 +8,7 @@ from .operations import Operation, OperationItem
 from .packages import Batch, Element
 from .people import ConsoleSession, EntryLink, User
 from .processes import Drain, Leader, Process, Queue, Sample, Slot
+from .searches import Search, TicketParam
 
 __all__ = [
     "Attempt",
@@ -26,7 +27,9 @@ __all__ = [
     "Rollup",
     "RootClass",
     "Sample",
+    "Search",
     "Slot",
+    "TicketParam",
     "Traceback",
     "TrailEntry",
     "User",

@@ -32,6 +32,7 @@ class ViewModelRecord(Base):
     keep_receipt_minutes: Mapped[int] = mapped_column(server_default="10")
     transactional: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     signature: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    searchable: Mapped[list[str] | None] = mapped_column(Json)
     former_names: Mapped[list[str] | None] = mapped_column(Json)
     doc: Mapped[str | None] = mapped_column(Text)
     in_charge: Mapped[str | None] = mapped_column(String(200))

@@ -63,12 +63,18 @@ def test_the_comparison_sees_a_difference(engine: Engine, empty: Engine, change:
 
 
 def test_alembic_itself_finds_nothing_to_do(engine: Engine) -> None:
+    def of_this_dialect(item: Any, name: str, kind: str, reflected: bool, other: Any) -> bool:
+        # Alembic looks past `ddl_if`, by which an index is one dialect's alone.
+        only = item._ddl_if if kind == "index" and not reflected else None
+        return only is None or only.dialect == engine.dialect.name
+
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
             opts={
                 "version_table": schema.VERSION_TABLE,
                 "include_name": lambda name, kind, _: kind != "table" or name.startswith("counterfoil_"),
+                "include_object": of_this_dialect,
             },
         )
         assert compare_metadata(context, Base.metadata) == []

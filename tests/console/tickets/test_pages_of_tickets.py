@@ -9,6 +9,7 @@ from console.queries.counts import Number, number, tab_counts
 from console.queries.tickets import SIZE, by_ids, database_now, page
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import CursorError
+from counterfoil.search.tree import quoted
 from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import STATES, Ticket
@@ -115,7 +116,7 @@ def test_text_is_looked_for_as_written(engine: Engine, words: str) -> None:
         hit = ticket(connection, root_label=f"before {words} after")
         ticket(connection, root_label="abc 1000 5050 its before after")
         now = database_now(connection)
-        assert [row.id for row in page(connection, TicketFilter(q=words), None, now).rows] == [hit]
+        assert [row.id for row in page(connection, TicketFilter(q=quoted(words)), None, now).rows] == [hit]
 
 
 def test_the_text_is_found_in_every_field_a_person_may_have_at_hand(engine: Engine) -> None:

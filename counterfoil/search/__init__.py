@@ -1,0 +1,1 @@
+"""Search: text -> tree -> SQL -> text; see `grammar` for what may be said."""

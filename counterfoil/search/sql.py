@@ -1,0 +1,119 @@
+"""What a search asks of a ticket's row, as one condition; values are bound, never written into it.
+
+A part that is null neither fulfils nor spoils: every term is false there, so that `not` means what it says.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, literal, not_, or_, select, true
+
+from ..keyset import MAX_ID
+from ..priority import PRIORITIES
+from ..tables import Attempt, RootClass, TicketParam, ViewModelRecord
+from ..tabs import TABS
+from ..ticket import Ticket
+from .fields import duration
+from .tree import And, Node, Not, Or, Term
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_EQUAL = {"state": Ticket.state, "queue": Ticket.queue, "view": Ticket.view_model, "kind": Ticket.error_kind}
+_EQUAL_TOO = {"opened_by": Ticket.opened_by}
+_CONTAINS = {"label": Ticket.root_label, "error": Ticket.error}
+
+
+def condition(node: Node, now: datetime) -> ColumnElement[bool]:
+    """The condition of a search; `now` is the database's time, which ages count from."""
+    if isinstance(node, Not):
+        return not_(condition(node.part, now))
+    if isinstance(node, And | Or):
+        join = and_ if isinstance(node, And) else or_
+        return join(*(condition(part, now) for part in node.parts)).self_group()
+    return _text(node.value) if not node.field else _field(node, now)
+
+
+def names_with(words: str) -> Any:
+    """Names of known view models that bear the text."""
+    return select(ViewModelRecord.name).where(_like(ViewModelRecord.name, words))
+
+
+def roots_of_key(words: str) -> Any:
+    """The root ids that bear the text as their key, one for each known class."""
+    return select(RootClass.name + literal("!" + words))
+
+
+def params_with(term: Term) -> Any:
+    """The ids of tickets with this searchable param."""
+    return select(TicketParam.ticket_id).where(
+        TicketParam.name == term.key, TicketParam.value == term.value[:PARAM_CHARACTERS]
+    )
+
+
+PARAM_CHARACTERS = 200
+"""Of a searchable param's value, as many are looked at."""
+
+
+def _text(words: str) -> ColumnElement[bool]:
+    found: list[ColumnElement[bool]] = [
+        Ticket.token == words,
+        _never_null(Ticket.root_id, or_(Ticket.root_id == words, Ticket.root_id.in_(roots_of_key(words)))),
+        or_(Ticket.view_model == words, Ticket.view_model.in_(names_with(words))),
+        *(_contains(column, words) for column in _CONTAINS.values()),
+    ]
+    if words.isascii() and words.isdigit() and int(words[:20]) <= MAX_ID:
+        found.append(Ticket.id == int(words))
+    return or_(*found).self_group()
+
+
+def _field(term: Term, now: datetime) -> ColumnElement[bool]:
+    name, value = term.field, term.value
+    compare = _OPERATORS[term.op]
+    found: ColumnElement[bool]
+    if column := _EQUAL.get(name) or _EQUAL_TOO.get(name):
+        found = _never_null(column, column == value)
+    elif name in _CONTAINS:
+        found = _contains(_CONTAINS[name], value)
+    elif name == "tab":
+        found = and_(true(), *TABS[value].conditions(now))
+    elif name == "root":
+        whole = (
+            Ticket.root_id == value
+            if "!" in value
+            else Ticket.root_id.startswith(value + "!", autoescape=True)
+        )
+        found = _never_null(Ticket.root_id, whole)
+    elif name == "batch":
+        found = _never_null(Ticket.batch_id, Ticket.batch_id == int(value))
+    elif name == "priority":
+        found = _never_null(Ticket.priority, compare(Ticket.priority, PRIORITIES[value]))
+    elif name == "attempts":
+        found = compare(Ticket.attempts, int(value))
+    elif name == "age":
+        found = _OPERATORS[_TURNED[term.op]](Ticket.opened_at, now - duration(value))
+    elif name == "kept":
+        found = Ticket.kept.is_not(None) if value == "yes" else Ticket.kept.is_(None)
+    elif name == "version":
+        failed = select(Attempt.id).where(Attempt.ticket_id == Ticket.id, Attempt.app_version == value)
+        found = failed.exists()
+    else:
+        found = Ticket.id.in_(params_with(term))
+    return found
+
+
+def _contains(column: Any, words: str) -> ColumnElement[bool]:
+    return _never_null(column, _like(column, words))
+
+
+def _like(column: Any, words: str) -> ColumnElement[bool]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", words)
+    return column.ilike(f"%{escaped}%", escape="\\")  # type: ignore[no-any-return]
+
+
+def _never_null(column: Any, asked: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(column.is_not(None), asked).self_group()

@@ -1,0 +1,112 @@
+"""The walks that find a filter's tickets: each over one index that bounds what it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, and_, text
+
+from .search.hoist import hoist
+from .search.sql import condition
+from .tabs import PENDING_TAB, TABS, Condition, Order, Tab
+from .ticket import Ticket
+
+if TYPE_CHECKING:
+    from .filters import TicketFilter
+
+NEWEST = Order("id", descending=True)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A walk over one index: rows that `bounded` finds come in `order`, and count if they pass `residual`."""
+
+    index: str
+    bounded: tuple[Condition, ...]
+    residual: tuple[Condition, ...]
+    order: Order
+    state: str | None = None
+    """The one state of its rows, if the walk is one of several by state."""
+
+    @property
+    def where(self) -> ColumnElement[bool]:
+        """Everything that a row must fulfil."""
+        return and_(text("1=1"), *self.bounded, *self.residual)
+
+
+def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
+    """The walks of a filter; `now` is the database's time.
+
+    One, but for tickets of a batch, a cause and all of a view model: one for each state. All have one order.
+    What a search asks of all its tickets - a state, a root, a batch, a view model - chooses the index as the
+    filter's own fields do.
+    """
+    set_already = {name for name in ("root", "batch", "view") if getattr(wanted, name)}
+    found = hoist(wanted.search, frozenset(set_already | ({"tab"} if wanted.tab != "all" else set())))
+    tab = _tab(wanted, found.values)
+    by = {
+        "root": wanted.root or found.values.get("root"),
+        "batch": wanted.batch or found.values.get("batch"),
+        "view": wanted.view or found.values.get("view"),
+        "error": wanted.error,
+        "queue": wanted.queue,
+    }
+    rest = [condition(found.rest, now)] if found.rest else []
+
+    def narrowing(but: str = "") -> list[Condition]:
+        return [*narrow({name: value for name, value in by.items() if name != but}), *rest]
+
+    if by["root"]:
+        others = (*tab.conditions(now, wanted.window), *narrowing("root"))
+        return [Scan("counterfoil_tickets_root", (Ticket.root_id == by["root"],), others, NEWEST)]
+    for name, index, applies in (
+        ("batch", "counterfoil_tickets_batch", True),
+        ("error", "counterfoil_tickets_fingerprint", tab.name == "errored"),
+        ("view", "counterfoil_tickets_view_model", bool(tab.state) or tab.name == "all"),
+    ):
+        value = by[name]
+        if value and applies:
+            (bound,) = narrow({name: value})
+            return _by_state(index, bound, tab, wanted.window, now, narrowing(name))
+    residual = (*tab.residual(now, wanted.window), *narrowing())
+    return [Scan(tab.index, tuple(tab.bounded(now, wanted.window)), residual, tab.order)]
+
+
+def narrow(by: dict[str, str | None]) -> list[Condition]:
+    """The conditions of a filter's own fields."""
+    found: list[Condition] = []
+    for name, column in _COLUMNS.items():
+        value = by.get(name)
+        if value:
+            found.append(column == (int(value) if name == "batch" else value))
+    return found
+
+
+_COLUMNS = {
+    "root": Ticket.root_id,
+    "batch": Ticket.batch_id,
+    "view": Ticket.view_model,
+    "error": Ticket.fingerprint,
+    "queue": Ticket.queue,
+}
+
+
+def _tab(wanted: TicketFilter, hoisted: dict[str, str]) -> Tab:
+    state = hoisted.get("state")
+    if state:
+        return PENDING_TAB if state == "pending" else TABS[state]
+    return TABS[hoisted.get("tab", wanted.tab)]
+
+
+def _by_state(
+    index: str, bound: Condition, tab: Tab, window: str, now: datetime, narrowing: list[Condition]
+) -> list[Scan]:
+    # A tab that is its state asks for nothing that these indexes do not bound.
+    rest = tab.conditions(now, window) if tab.bound or tab.rest or not tab.state else []
+    residual = (*rest, *narrowing)
+    return [
+        Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, NEWEST, state)
+        for state in tab.states
+    ]

@@ -1,0 +1,92 @@
+"""The search box: what is typed is kept, what is wrong is marked, what is found is what a bulk act takes."""
+
+import re
+import secrets
+
+from sqlalchemy import Engine, func, select
+
+from counterfoil import operations
+from counterfoil.ticket import Ticket
+from tests.console.browser import Browser
+from tests.console.tickets.cast import known, ticket
+from tests.console.tickets.test_the_list import shown
+
+HTMX = {"HX-Request": "true", "HX-Target": "section#list"}
+
+
+def test_a_search_that_cannot_be_read_is_kept_and_marked(otto: Browser) -> None:
+    page = otto.get("/tickets?tab=errored&queue=mail&q=bank+colour:red+%3Cb%3E")
+    assert page.status_code == 422
+    assert "<mark>colour:red</mark> &lt;b&gt;" in page.text
+    assert "At character 6:" in page.text
+    assert "there is no field &#39;colour&#39;" in page.text
+    assert 'value="bank colour:red &lt;b&gt;"' in page.text
+    assert re.search(r'type="hidden" name="queue" value="mail"', page.text)
+    fragment = otto.get("/tickets?q=(a", headers=HTMX)
+    assert (fragment.status_code, "<mark>(</mark>a" in fragment.text) == (422, True)
+    assert "<html" not in fragment.text
+
+
+def test_the_box_shows_the_search_and_every_link_keeps_it(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        hit = ticket(connection, "errored", attempts=3)
+        ticket(connection, "errored", attempts=1)
+    page = otto.get("/tickets?q=state:errored+and+attempts:%3E2")
+    assert shown(page.text) == [hit]
+    assert 'value="state:errored attempts:&gt;2"' in page.text
+    assert "q=state%3Aerrored+attempts%3A%3E2" in page.text
+
+
+def test_a_bulk_retry_of_a_search_touches_what_it_matches_and_nothing_else(
+    otto: Browser, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        known(connection, "Customer.assign_number")
+        hits = {ticket(connection, "errored", error=f"BankError: {n} refused", attempts=5) for n in range(3)}
+        for error, attempts in (("BankError: once", 1), ("OSError: no", 5), (None, 5)):
+            ticket(connection, "errored", error=error, attempts=attempts)
+        ticket(connection, "failed", error="BankError: given up", attempts=5)
+    query = otto.get("/tickets?q=state:errored+bankerror+attempts:%3E2").text
+    written = re.search(r'name="query" value="([^"]+)"', query)
+    assert written
+    fields = {"verb": "retry", "scope": "all", "query": written[1], "submit_token": secrets.token_urlsafe(24)}
+    there = otto.post("/operations", data=fields).headers["Location"]
+    work(engine)
+    assert otto.post(f"{there}/start", data={"reason": "up", "expected": "3"}).status_code == 303
+    work(engine)
+    with engine.connect() as connection:
+        pending = select(Ticket.id).where(Ticket.state == "pending")
+        assert set(connection.execute(pending).scalars()) == hits
+        still = select(func.count()).where(Ticket.state.in_(("errored", "failed")), Ticket.moves == 0)
+        assert connection.execute(still).scalar_one() == 4
+
+
+def work(engine: Engine) -> None:
+    more = True
+    while more:
+        with engine.begin() as connection:
+            more = operations.work(connection)
+
+
+HOSTILE = (
+    "x' OR '1'='1",
+    'label:"\'; DROP TABLE counterfoil_tickets; --"',
+    "error:%' UNION SELECT password_hash FROM counterfoil_users--",
+    "param.x:'||(SELECT token FROM counterfoil_tickets)||'",
+    'root:"a\\\\"',
+    "queue:\x00",
+    "view::name",
+    "label:%(x)s",
+    "age:<999999999w",
+    "batch:" + "9" * 400,
+)
+
+
+def test_nothing_that_is_typed_becomes_sql(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        ticket(connection, "done")
+    for hostile in HOSTILE:
+        answer = otto.get("/tickets", query_string={"q": hostile})
+        assert answer.status_code in (200, 400, 422), hostile
+        assert shown(answer.text) == [], hostile
+    assert len(shown(otto.get("/tickets?q=age:<9999w").text)) == 1
