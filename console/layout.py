@@ -101,6 +101,7 @@ def places() -> list[Place]:
         Place("operations", gettext("Operations"), "layers"),
         Place("queues", gettext("Queues"), "inbox"),
         Place("batches", gettext("Batches"), "archive"),
+        Place("schedules", gettext("Schedules"), "refresh-cw"),
         Place("trail", gettext("Trail"), "history"),
         Place("workers", gettext("Workers"), "server"),
     ]

@@ -9,6 +9,7 @@ from .events import Background, Delay, Event, When
 from .flood_guard import FloodGuard
 from .host import Counterfoil
 from .opening import open_ticket
+from .recurring import Schedule, schedule
 from .running_ticket import RunningTicket
 from .signals import Fail, Postpone
 from .staged import release
@@ -25,6 +26,7 @@ __all__ = [
     "FloodGuard",
     "Postpone",
     "RunningTicket",
+    "Schedule",
     "Ticket",
     "ViewModel",
     "When",
@@ -36,6 +38,7 @@ __all__ = [
     "processor",
     "release",
     "root",
+    "schedule",
     "seal",
     "target",
     "view_models",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from . import unloadable
+from . import planting, recurring, unloadable
 from .clock import later, stamp
 from .queue_rows import name_queues
 from .registry import Declaration, Registry
@@ -32,10 +32,12 @@ def write(
     app_version: str | None = None,
     seconds: float = KNOWN_SECONDS,
 ) -> None:
-    """Upsert every view model (former names too), root class and queue of the registry.
+    """Upsert every view model (former names too), root class, schedule and queue of the registry.
 
-    Rows are written in the order of their names, so that workers starting together do not deadlock.
+    Rows are written in the order of their names, so that workers starting together do not deadlock. Raises
+    RegistryError for a schedule whose view model is not there.
     """
+    recurring.check(registry)
     broken = {
         name: why
         for name, declaration in registry.view_models.items()
@@ -64,6 +66,7 @@ def write(
         ],
         frozenset(("name", "first_seen_at")),
     )
+    planting.write(connection, registry.schedules.values(), app_version, seconds)
     queues = sorted({declaration.queue for declaration in registry.view_models.values()})
     name_queues(connection, queues)
 
@@ -89,6 +92,12 @@ def _version(connection: Connection, app_version: str, names: list[str]) -> None
     connection.execute(
         insert.values(values).on_conflict_do_update(index_elements=["app_version"], set_=taken)
     )
+
+
+def keep_all_known(connection: Connection, registry: Registry, seconds: float = KNOWN_SECONDS) -> None:
+    """The same of all that the registry declares, its schedules too."""
+    keep_known(connection, registry.view_models, seconds)
+    planting.keep_known(connection, registry.schedules, seconds)
 
 
 def _view_model(name: str, declaration: Declaration, app_version: str | None) -> dict[str, Any]:

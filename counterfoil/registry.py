@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .priority import priority_number
 from .queue_names import told_wrong
+
+if TYPE_CHECKING:
+    from .recurring import Schedule
 
 OPTION_NAMES = frozenset(
     {"root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane"}
@@ -162,6 +165,7 @@ class Registry:
 
     view_models: dict[str, Declaration] = field(default_factory=dict)
     root_classes: dict[str, RootDeclaration] = field(default_factory=dict)
+    schedules: dict[str, "Schedule"] = field(default_factory=dict)
     frozen: bool = False
 
     def add(self, declaration: Declaration) -> Declaration:
@@ -197,6 +201,12 @@ class Registry:
         for name in (known.name, *known.former_names):
             self.root_classes[name] = known
 
+    def add_schedule(self, made: "Schedule") -> None:
+        """Register a recurring ticket (`schedule` makes them). Raises RegistryError: frozen."""
+        if self.frozen:
+            raise RegistryError(f"schedule {made.name!r}: the registry is frozen since the worker started")
+        self.schedules[made.name] = made
+
     def find(self, name: str) -> Declaration:
         """The declaration of a name, exact names first. Raises UnknownViewModel."""
         found = self.view_models.get(name)
@@ -211,12 +221,12 @@ class Registry:
     @contextmanager
     def scoped(self) -> Iterator["Registry"]:
         """For tests: an empty, unfrozen registry inside the block, what was there before after it."""
-        before = (self.view_models, self.root_classes, self.frozen)
-        self.view_models, self.root_classes, self.frozen = {}, {}, False
+        before = (self.view_models, self.root_classes, self.schedules, self.frozen)
+        self.view_models, self.root_classes, self.schedules, self.frozen = {}, {}, {}, False
         try:
             yield self
         finally:
-            self.view_models, self.root_classes, self.frozen = before
+            self.view_models, self.root_classes, self.schedules, self.frozen = before
 
 
 def _place(declaration: Declaration) -> str:

@@ -11,11 +11,12 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from counterfoil import policy
+from counterfoil import policy, recurring
 from counterfoil.candidates import due_queues
 from counterfoil.database import make_engine
 from counterfoil.host import Counterfoil, load_host
 from counterfoil.lease import DrainLease
+from counterfoil.registry import RegistryError
 from counterfoil.running import Runner
 from counterfoil.schema import SchemaOutOfDate, check
 from counterfoil.settings import Settings, SettingsError
@@ -54,13 +55,14 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), burst: bool = Fal
     try:
         check(settings.database_url)
         host = load_host(settings.app)
+        recurring.check(host.registry)
         host.registry.freeze()
         policy.adopt(settings)
         served = served_queues(queues, host)
         redis_url = settings.redis_url or (None if burst else no_redis())
         clerk = Clerk(clerk_engine(settings.database_url))
         presence = appear(name, served, clerk, stop, host, settings)
-    except (SettingsError, SchemaOutOfDate) as refusal:
+    except (SettingsError, SchemaOutOfDate, RegistryError) as refusal:
         log.error("%s", refusal)
         return CANNOT_START
     log.info("worker %s: queues %s", name, ", ".join(served))

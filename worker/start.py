@@ -47,8 +47,8 @@ def appear(
         stop=stop,
         renew_seconds=settings.renew_seconds,
         app_version=settings.app_version,
-        also=lambda connection, seconds: catalogue.keep_known(
-            connection, host.registry.view_models, max(seconds, catalogue.KNOWN_SECONDS)
+        also=lambda connection, seconds: catalogue.keep_all_known(
+            connection, host.registry, max(seconds, catalogue.KNOWN_SECONDS)
         ),
         reachable=dict,
     )

@@ -18,6 +18,7 @@ COMMANDS = {
     "queues": "queues",
     "pauses": "pauses",
     "view-models": "view_models",
+    "schedules": "schedules",
     "tickets": "tickets",
     "trail": "trail",
     "moves": "moves",

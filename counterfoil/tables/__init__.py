@@ -8,6 +8,7 @@ from .operations import Operation, OperationItem
 from .packages import Batch, Element
 from .people import ConsoleSession, EntryLink, User
 from .processes import Drain, Leader, Process, Queue, Sample, Slot
+from .schedules import ScheduleRecord
 from .searches import Search, TicketParam
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Rollup",
     "RootClass",
     "Sample",
+    "ScheduleRecord",
     "Search",
     "Slot",
     "TicketParam",

@@ -14,7 +14,7 @@ from counterfoil.cli import main
 from counterfoil.clock import later
 from counterfoil.life import page
 from counterfoil.moves import MOVES, SINGLE_ACTS
-from counterfoil.tables import ViewModelRecord
+from counterfoil.tables import ScheduleRecord, ViewModelRecord
 
 Run = Callable[..., Result]
 
@@ -246,3 +246,23 @@ def test_pauses_routes_and_pool_sizes_are_set_as_with_the_buttons(run: Run, engi
     ) == [(4, 30)]
     verbs = [row[0] for row in rows(engine, "SELECT verb FROM counterfoil_trail ORDER BY id")]
     assert verbs == ["pause", "pause", "resume", "route", "route", "pool-size"]
+
+
+def test_a_schedule_is_listed_paused_resumed_and_run_now(run: Run, engine: Engine) -> None:
+    assert "no schedule yet" in run("schedules", "list").output
+    row = {"name": "nightly", "cron": "0 3 * * *", "zone": "Europe/Berlin", "view_model": "Work"}
+    with engine.begin() as connection:
+        connection.execute(insert(ScheduleRecord).values(**row, catch_up="one"))
+    listed = run("schedules", "list", COLUMNS="200").output
+    assert all(word in listed for word in ("nightly", "0 3 * * *", "Europe/Berlin", "Work"))
+    assert run("schedules", "pause", "nightly", "--reason", "stocktaking", "--until", "2h").exit_code == 0
+    assert "stocktaking" in run("schedules", "list", COLUMNS="200").output
+    assert run("schedules", "run-now", "nightly").output == "ticket 1 is opened\n"
+    assert run("schedules", "resume", "nightly").exit_code == 0
+    told = rows(engine, "SELECT verb, via, subject FROM counterfoil_trail ORDER BY id")
+    assert told == [(verb, "cli", "schedule nightly") for verb in ("pause", "run-now", "resume")]
+    refused = run("schedules", "resume", "weekly")
+    assert (refused.exit_code, "there is no schedule 'weekly'; there are: nightly" in refused.output) == (
+        1,
+        True,
+    )

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, select
 from werkzeug.routing import Rule
 
 from console.routes import Route
-from counterfoil.tables import Batch, ErrorGroup, Operation, Queue, ViewModelRecord
+from counterfoil.tables import Batch, ErrorGroup, Operation, Queue, ScheduleRecord, ViewModelRecord
 from counterfoil.ticket import Ticket
 
 
@@ -26,10 +26,12 @@ class Stop:
 
 
 def furnish(engine: Engine) -> dict[str, object]:
-    """A queue, a ticket, a batch and an operation; returns values for the addresses' parts."""
+    """A queue, a schedule, a ticket, a batch and an operation; returns values for the addresses' parts."""
     with engine.begin() as connection:
         connection.execute(insert(ViewModelRecord).values(name="Customer.greet", sort="method"))
         connection.execute(insert(Queue).values(name="default"))
+        daily = {"name": "default", "cron": "0 3 * * *", "zone": "UTC", "view_model": "Customer.greet"}
+        connection.execute(insert(ScheduleRecord).values(**daily, catch_up="one"))
         connection.execute(insert(Ticket).values(view_model="Customer.greet", root_id="Customer!42"))
         connection.execute(insert(Operation).values(submit_token="t", verb="retry", ids=[1], asked_by="ada"))
         seen = datetime.now(UTC)

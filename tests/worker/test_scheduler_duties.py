@@ -14,6 +14,7 @@ from counterfoil.ticket import Ticket
 from worker.scheduler.batches import Batches
 from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
+from worker.scheduler.planter import Planter
 from worker.scheduler.purger import Purger
 from worker.scheduler.ringer import Ringer
 from worker.scheduler.sampler import Paced, Sampler
@@ -180,6 +181,19 @@ def test_the_purger_deletes_receipts_whose_time_is_over_and_old_samples(stage: S
     assert stage.do("SELECT id FROM counterfoil_tickets ORDER BY id") == [(kept,), (later,)]
     assert stage.do("SELECT count(*) FROM counterfoil_samples") == [(1,)]
     assert stage.do("SELECT count(*) FROM counterfoil_workers") == [(1,)]
+
+
+def test_a_schedule_that_somebody_wrote_wrongly_does_not_stop_the_planter(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, cron in (("a bad one", "often"), ("b", "* * * * *")):
+        stage.do(
+            "INSERT INTO counterfoil_schedules (name, cron, zone, view_model, catch_up, next_at) VALUES "
+            f"('{name}', '{cron}', 'UTC', 'Work', 'one', '2026-01-01 00:00:00.000000')"
+        )
+    planter = Planter()
+    assert [planter.act(stage.beat()) for _ in range(2)] == [1, 0]
+    assert caplog.text.count("the schedule a bad one is passed over: 'often' is no cron line") == 1
 
 
 def test_the_sampler_counts_every_tab_queue_and_rate(stage: Stage) -> None:

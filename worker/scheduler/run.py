@@ -14,6 +14,7 @@ from .grouper import Grouper
 from .lifeline import Lifeline
 from .loop import Scheduler
 from .operator import Operator
+from .planter import Planter
 from .purger import Purger
 from .ringer import Ringer
 from .sampler import Sampler
@@ -35,7 +36,8 @@ def run_scheduler(settings: Settings) -> int:
 
 def all_duties() -> list[Duty]:
     """Those of the loop, in their order: what starts tickets first, what may be long last."""
-    return [Ringer(), Lifeline(), Deadlines(), Operator(), Batches(), Grouper(), Sampler(), Purger()]
+    starting: list[Duty] = [Planter(), Ringer(), Lifeline(), Deadlines()]
+    return [*starting, Operator(), Batches(), Grouper(), Sampler(), Purger()]
 
 
 def scheduler_engine(url: str) -> Engine:
