@@ -10,6 +10,7 @@ from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from counterfoil import keyring
 from counterfoil.settings import Settings, read_settings
 
 from . import (
@@ -49,6 +50,8 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
         settings = read_settings(**overrides)
     elif overrides:
         settings = settings.model_copy(update=overrides)
+    if settings.encryption_keys is not None:
+        keyring.adopt(settings.keyring())  # for revealing only
     app = Flask("console", template_folder=str(folder("templates")), static_folder=str(folder("static")))
     app.config.update(_config(settings))
     app.session_interface = FormCookie()

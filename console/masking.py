@@ -42,14 +42,14 @@ def masked_text(text: str | None) -> str:
     return _IN_TEXT.sub(lambda found: found[1] + MASK, text or "")
 
 
-def params_table(params: Any) -> list[Param]:
-    """Stored params as lines: name, type, text; secrets masked."""
+def params_table(params: Any, reveal: bool = False) -> list[Param]:
+    """Stored params as lines: name, type, text; secrets masked unless they are revealed."""
     if not isinstance(params, dict):
         return []
     return [
         Param(str(name), "", MASK, True)
-        if _KEYS.search(str(name)) and value is not None
-        else Param(str(name), *_told(masked(value)))
+        if not reveal and _KEYS.search(str(name)) and value is not None
+        else Param(str(name), *_told(value if reveal else masked(value)))
         for name, value in params.items()
     ]
 

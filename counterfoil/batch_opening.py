@@ -41,7 +41,13 @@ def open_batch(
     own.flush()
     if follow_up is not None:
         given = columns_of(view_model=follow_up, root=follow_up_root, params=follow_up_params)
-        made.follow_up, made.follow_up_params = given["view_model"], given.get("params")
+        made.follow_up = given["view_model"]
+        if "encryptor" in given:
+            raise WrongOption(
+                f"{made.follow_up} is encrypted, but a follow-up's params stand in the batch as they are: "
+                "give it none"
+            )
+        made.follow_up_params = given.get("params")
         if follow_up_root is not None:
             made.follow_up_root_id = root_id_of(follow_up_root)
             made.follow_up_root_label = label_of(follow_up_root)

@@ -25,6 +25,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     **{name: Float() for name in _FLOATS},
     "hold": Integer(),
     "receipt": Json,
+    "params": Json,
 }
 
 RETURNED = "id, state, lane, queue, moves, claims, run, view_model, root_id, due_at"

@@ -12,6 +12,8 @@ import traceback
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 
+from .concealing import Conceal, plainly
+
 ERROR_LIMIT = 4_000
 TRACEBACK_LIMIT = 64_000
 PLACE_LIMIT = 400
@@ -57,19 +59,19 @@ def safe(text: str, limit: int) -> str:
     return clean if len(clean) <= limit else f"{clean[: limit - 30]} ... ({len(clean)} characters)"
 
 
-def told(exception: BaseException) -> str:
-    """`Class: message`, whatever the exception's own text does."""
+def told(exception: BaseException, conceal: Conceal = plainly) -> str:
+    """`Class: message`, whatever the exception's own text does; `conceal` before anything is cut."""
     try:
         message = str(exception)
     except BaseException as error:
         message = f"(its text raises {type(error).__name__})"
     name = type(exception).__qualname__
-    return safe(f"{name}: {message}" if message else name, ERROR_LIMIT)
+    return safe(conceal(f"{name}: {message}" if message else name), ERROR_LIMIT)
 
 
-def describe(exception: BaseException, kind: str = "run") -> Failure:
+def describe(exception: BaseException, kind: str = "run", conceal: Conceal = plainly) -> Failure:
     """The failure that an exception of the work stands for."""
-    text = told(exception)
+    text = told(exception, conceal)
     try:
         lines = "".join(traceback.format_exception(exception, limit=-60))
     except BaseException:
@@ -79,7 +81,7 @@ def describe(exception: BaseException, kind: str = "run") -> Failure:
     return Failure(
         kind=kind,
         text=text,
-        traceback=safe(lines, TRACEBACK_LIMIT),
+        traceback=safe(conceal(lines), TRACEBACK_LIMIT),
         fingerprint=fingerprint(type(exception).__qualname__, place, text),
         seconds=float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= 366 * 86400 else None,
         place=place or None,

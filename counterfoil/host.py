@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from . import opener, ringing, sqlite
+from . import keyring, opener, ringing, sqlite
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
 from .ticket import Ticket
@@ -96,6 +96,8 @@ class Counterfoil:
         self.registry = registry
         self.opened_by = opened_by
         self.settings = settings or read_settings()
+        if settings is not None and settings.encryption_keys is not None:
+            keyring.adopt(settings.keyring())
         self.redis_url = redis_url or self.settings.redis_url
         self.sessions: Sessions | None = None
         self._engines: list[Engine] | None = None

@@ -5,6 +5,7 @@ ticket's options mean, and what is refused, is the same. Roots must be saved alr
 idempotence token, a guard or elements is opened by `open_ticket`.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -50,6 +51,8 @@ def open_many(
         ]
         # Every row names the same columns: what is left out is null, and null means decide.
         names = sorted({name for row in rows for name in row})
+        if "token" in names:  # encrypted params are bound to a token made here: then every row has one
+            rows = [{"token": secrets.token_hex(16)} | row for row in rows]
         columns = Ticket.__table__.c
         ids = connection.execute(
             insert(Ticket.__table__).returning(columns.id),  # type: ignore[arg-type]

@@ -345,6 +345,16 @@ _TABLE = (
         "back to what an operator's act left, as long as the ticket has not moved since",
     ),
     Move(
+        "reseal",
+        ("held", "pending", *_FINAL),
+        ("held", "pending", *_FINAL),
+        _OPERATOR,
+        "encrypted params are sealed again with the current key (`counterfoil keys rotate`)",
+        sets={"params": ":params", "key_id": ":key_id"},
+        elects=False,
+        arguments=("params", "key_id"),
+    ),
+    Move(
         "purge",
         _FINAL,
         (),

@@ -44,6 +44,7 @@ def open_ticket(
     elements: Iterable[Any] = (),
     batch: Batch | int | bool | None = None,
     guard: bool | str | FloodGuard = False,
+    encrypted: bool | str | None = None,
     **named: Any,
 ) -> Ticket:
     """Open a ticket in the session's transaction; `named` are the work's params, `params` their long form.
@@ -75,6 +76,7 @@ def open_ticket(
         elements=elements,
         batch=batch,
         guard=guard,
+        encrypted=encrypted,
     )
     if idempotence_token is None:
         session.add(ticket)

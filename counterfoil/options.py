@@ -14,11 +14,12 @@ from .clock import later
 from .columns import EVIDENCE, NaiveTime
 from .declare import name_of
 from .elements import priority_by_size
-from .params import encode, enums_in
+from .params import ParamsCannotBeStored, encode, enums_in
 from .priority import priority_number
 from .queue_names import told_wrong
 from .registry import TICKET, Declaration, Registry, registry
 from .roots import class_name_of, class_named, state_of
+from .sealed_params import seal
 from .signatures import enums_of
 from .tables import Batch
 
@@ -52,11 +53,13 @@ def columns_of(
     elements: Sequence[Any] = (),
     batch: Any = None,
     guard: Any = False,
+    encrypted: bool | str | None = None,
     known: Registry = registry,
 ) -> dict[str, Any]:
     """The columns of a ticket with these options, without those that the database decides.
 
-    Raises WrongOption, NaiveTime, UnknownPriority, ParamsCannotBeStored, ParamsDoNotFit, RegistryError.
+    Raises WrongOption, NaiveTime, UnknownPriority, ParamsCannotBeStored, ParamsDoNotFit, RegistryError,
+    KeyMissing (encrypted without a key).
     """
     if view_model is None:
         raise WrongOption("a ticket needs view_model=: a ViewModel, a method, a target, or its name")
@@ -64,8 +67,9 @@ def columns_of(
     if root is not None:
         state_of(root)
     given = dict(params) if isinstance(params, dict) else params or {}
-    stored = encode(given)
     declaration = known.view_models.get(name)
+    encryptor = _encryptor(encrypted, declaration)
+    stored = _encode(given, secret=bool(encryptor))
     if declaration is not None:
         _fits(declaration, root, given)
     if elements and declaration is not None:
@@ -74,6 +78,9 @@ def columns_of(
         raise WrongOption(
             "guard= goes with neither idempotence_token= nor staged=, and with elements= only as a key"
         )
+    sealed = seal(stored, name, encryptor, known) if encryptor and stored else {}
+    if sealed and guard and not isinstance(getattr(guard, "key", guard), str):
+        raise WrongOption("guard= with encrypted params needs a key: sealed params are never equal")
     running = current_ticket.get()
     if priority is None:
         priority = _inherited_priority(running, declaration, len(elements))
@@ -94,12 +101,35 @@ def columns_of(
         "max_attempts": _whole("max_attempts", max_attempts, 1, 1000),
         "parent_id": running.id if running is not None else None,
         "batch_id": _batch(batch, running),
+        **sealed,
     }
     return {column: value for column, value in made.items() if value is not None}
 
 
 OPENING = frozenset(inspect.signature(columns_of).parameters) - {"known"}
 """The names of the options."""
+
+
+def _encryptor(given: bool | str | None, declaration: Declaration | None) -> bool | str:
+    """The encryptor that is wanted: the ticket's own, else the view model's; False is none."""
+    declared = declaration.encrypted if declaration is not None else False
+    if given is None:
+        return declared
+    if not isinstance(given, bool | str) or given == "":
+        raise WrongOption(f"encrypted must be True, or an encryptor's name, not {given!r}")
+    if given is False and declared:
+        raise WrongOption(f"{declaration and declaration.name} is declared encrypted: no ticket of it is not")
+    return declared if given is True and declared else given
+
+
+def _encode(given: dict[str, Any], secret: bool) -> dict[str, Any]:
+    try:
+        return encode(given)
+    except ParamsCannotBeStored as error:
+        if not secret or error.without_value is None:
+            raise
+        told = error.without_value
+    raise ParamsCannotBeStored(told)  # outside the handler: no context with the value in its text
 
 
 def _inherited_priority(running: Any, declaration: Declaration | None, elements: int) -> int | None:

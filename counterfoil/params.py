@@ -23,6 +23,9 @@ TAG = "$"
 class ParamsCannotBeStored(ValueError):
     """A param that no ticket can hold; the text names it and the cure."""
 
+    without_value: str | None = None
+    """The same text without the value, for params that are to be encrypted."""
+
 
 class ParamsCannotBeRead(ValueError):
     """Stored params that this process cannot turn back into values; error kind resolve."""
@@ -71,7 +74,9 @@ def _sort(value: Any) -> str:
 
 
 def _refuse(where: str, what: str, cure: str) -> ParamsCannotBeStored:
-    return ParamsCannotBeStored(f"param {where}: {what} cannot be stored; {cure}")
+    refused = ParamsCannotBeStored(f"param {where}: {what} cannot be stored; {cure}")
+    refused.without_value = f"param {where.split('[')[0]}: its value cannot be stored; {cure}"
+    return refused
 
 
 def _text(value: str, where: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from .encryptors import Encryptor, built_in
 from .priority import priority_number
 from .queue_names import told_wrong
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 OPTION_NAMES = frozenset(
     {"root", "view_model", "params", "execute_earliest", "keep_receipt_minutes", "queue", "priority", "lane"}
     | {"expires_at", "staged", "idempotence_token", "opened_by", "in_charge", "keep", "max_attempts"}
-    | {"elements", "batch", "guard"}
+    | {"elements", "batch", "guard", "encrypted"}
 )
 """Options of opening a ticket; a target's parameter may not bear one of these names."""
 
@@ -62,8 +63,9 @@ class Declaration:
     the one method (called with the root), target or processor. `root_class` is None for targets. `lane` may
     hold `{root_id}`. `postpone_on`: exceptions that postpone instead of failing. `on_unmet`: what a false
     precondition does, "done" or "postpone". `transactional` False declares at-least-once. `own_priority`: the
-    priority was declared, so that the number of elements does not decide it. `searchable`: the params that a
-    search finds its tickets by (`param.order_id:42`); each costs a row when a ticket is opened.
+    priority was declared, so that the number of elements does not decide it. `encrypted`: params are sealed
+    at rest, True by the default encryptor, or the name of one. `searchable`: the params that a search finds
+    its tickets by (`param.order_id:42`); each costs a row when a ticket is opened.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Declaration:
     postpone_on: tuple[type[BaseException], ...] = ()
     transactional: bool = True
     in_charge: str | None = None
+    encrypted: bool | str = False
     former_names: tuple[str, ...] = ()
     searchable: tuple[str, ...] = ()
     doc: str | None = None
@@ -97,6 +100,8 @@ class Declaration:
             )
         if self.keep_receipt_minutes < 0:
             raise RegistryError(f"{self.name}: keep_receipt_minutes must not be negative")
+        if not isinstance(self.encrypted, bool | str) or self.encrypted == "":
+            raise RegistryError(f"{self.name}: encrypted must be True, or an encryptor's name")
         if self.on_unmet not in ("done", "postpone"):
             raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
         for key in self.searchable:
@@ -166,6 +171,7 @@ class Registry:
     view_models: dict[str, Declaration] = field(default_factory=dict)
     root_classes: dict[str, RootDeclaration] = field(default_factory=dict)
     schedules: dict[str, "Schedule"] = field(default_factory=dict)
+    encryptors: dict[str, Encryptor] = field(default_factory=built_in)
     frozen: bool = False
 
     def add(self, declaration: Declaration) -> Declaration:
@@ -212,6 +218,33 @@ class Registry:
         found = self.view_models.get(name)
         if found is None:
             raise UnknownViewModel(name)
+        return found
+
+    def add_encryptor(self, name: str, encryptor: Encryptor) -> None:
+        """Make an encryptor known by its name, in the application and in every worker alike.
+
+        Raises RegistryError: frozen, the name is taken, or is no word of 1 to 50 characters.
+        """
+        if self.frozen:
+            raise RegistryError(f"encryptor {name}: the registry is frozen since the worker started")
+        if not 1 <= len(name) <= 50 or not name.isprintable() or " " in name:
+            raise RegistryError(f"an encryptor's name is a word of 1 to 50 characters, not {name!r}")
+        known = self.encryptors.get(name)
+        if known is not None and type(known).__qualname__ != type(encryptor).__qualname__:
+            raise RegistryError(
+                f"the encryptor {name!r} is {type(known).__name__} already: take another name"
+            )
+        self.encryptors[name] = encryptor
+
+    def encryptor(self, name: str) -> Encryptor:
+        """The encryptor of a name. Raises RegistryError."""
+        found = self.encryptors.get(name)
+        if found is None:
+            names = ", ".join(sorted(self.encryptors))
+            raise RegistryError(
+                f"no encryptor {name!r} is registered in this process (there are {names}): "
+                "call registry.add_encryptor where the application is made"
+            )
         return found
 
     def freeze(self) -> None:

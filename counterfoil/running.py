@@ -189,8 +189,7 @@ class Runner:
         def settled(connection: Connection) -> str | None:
             if settle.fence_of(connection, claimed.id) != ("running", claimed.fence):
                 return None
-            return verdict(
-                connection, claimed, declaration, error, worker=self.worker, app_version=self.app_version
-            )
+            by = {"worker": self.worker, "app_version": self.app_version}
+            return verdict(connection, claimed, declaration, error, self.registry, **by)
 
         return self._own(settled) or "lost"

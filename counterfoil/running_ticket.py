@@ -6,6 +6,7 @@ import logging
 from typing import Any, Protocol
 
 from .claimed import Claimed
+from .concealing import Conceal, plainly
 from .errors import safe
 from .params import ParamsCannotBeStored, encode
 
@@ -40,6 +41,7 @@ class RunningTicket:
     def __init__(self, claimed: Claimed, witness: Witness) -> None:
         self._claimed = claimed
         self._witness = witness
+        self.conceal: Conceal = plainly
         self.id = claimed.id
         self.view_model = claimed.view_model
         self.root_id = claimed.root_id
@@ -60,7 +62,7 @@ class RunningTicket:
         """Log a line that the console shows at once and that survives a rollback. Never raises."""
         try:
             number = LEVELS.get(level, 20) if isinstance(level, str) else int(level)
-            self._witness.log(self._claimed, number, safe(str(message), LOG_LIMIT))
+            self._witness.log(self._claimed, number, safe(self.conceal(str(message)), LOG_LIMIT))
         except Exception:
             logging.getLogger(__name__).warning(
                 "a line of ticket %s could not be logged", self.id, exc_info=True
@@ -69,7 +71,7 @@ class RunningTicket:
     def progress(self, done: int, total: int | None = None, text: str | None = None) -> None:
         """Report n of m; the console shows a bar. Never raises."""
         try:
-            told = None if text is None else safe(str(text), 200)
+            told = None if text is None else safe(self.conceal(str(text)), 200)
             self._witness.progress(self._claimed, int(done), None if total is None else int(total), told)
         except Exception:
             logging.getLogger(__name__).warning("progress of ticket %s was not told", self.id, exc_info=True)

@@ -7,8 +7,10 @@ A name carries its unit.
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .keyring import Keyring, parse
 
 
 class SettingsError(ValueError):
@@ -29,6 +31,7 @@ class Settings(BaseSettings):
     app_version: str | None = None
     environment: str = "development"
     secret_key: str | None = None
+    encryption_keys: SecretStr | None = None
     url: str | None = None
     data: Path = Path("var")
 
@@ -59,6 +62,12 @@ class Settings(BaseSettings):
             raise ValueError("only sqlite:///... and postgresql://... are supported")
         return value
 
+    @field_validator("encryption_keys")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        parse(value.get_secret_value() if value else None)
+        return value
+
     @field_validator("params_visible_to")
     @classmethod
     def _role(cls, value: str) -> str:
@@ -75,6 +84,10 @@ class Settings(BaseSettings):
             )
         return self
 
+    def keyring(self) -> Keyring:
+        """The keys of encrypted params."""
+        return parse(self.encryption_keys.get_secret_value() if self.encryption_keys else None)
+
 
 def read_settings(**overrides: Any) -> Settings:
     """The settings of this process: overrides, else the environment, else defaults. Raises SettingsError."""
@@ -86,5 +99,6 @@ def read_settings(**overrides: Any) -> Settings:
         variable = (
             name.upper() if name.lower() in ("database_url", "redis_url") else f"COUNTERFOIL_{name.upper()}"
         )
-        told = f"{variable}={first.get('input')!r}: " if first["loc"] else ""
+        value = "..." if name in ("encryption_keys", "secret_key") else repr(first.get("input"))
+        told = f"{variable}={value}: " if first["loc"] else ""
         raise SettingsError(f"{told}{first['msg'].removeprefix('Value error, ')}") from None

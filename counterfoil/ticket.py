@@ -212,6 +212,7 @@ class Ticket(Base):
         elements: Iterable[Any] = (),
         batch: Batch | int | bool | None = None,
         guard: bool | str | FloodGuard = False,
+        encrypted: bool | str | None = None,
         **own: Any,
     ) -> None:
         """A new ticket, to be added to a session; what is left out is decided by the database.
@@ -222,7 +223,8 @@ class Ticket(Base):
         `staged`: opened held, until released. `elements`: objects of any mapped class, for a processor;
         saved, or to be saved in the same flush. `batch`: what `open_batch` returned; without one the running
         ticket's, False for none. `guard`: True, a key, or a FloodGuard: not opened while an equal ticket
-        waits; then `waiting_id` tells that one's id after the flush. `own`: columns of a subclass.
+        waits; then `waiting_id` tells that one's id after the flush. `encrypted`: True, or an encryptor's
+        name; params are sealed at rest (default: as the view model declares). `own`: columns of a subclass.
         Raises WrongOption, NaiveTime, UnknownPriority, ParamsCannotBeStored, ParamsDoNotFit, RegistryError.
         """
         self._elements = unique(elements)
@@ -247,11 +249,12 @@ class Ticket(Base):
                 elements=self._elements,
                 batch=batch,
                 guard=guard,
+                encrypted=encrypted,
             ),
             opened_via=UNSAVED,
         )
         self._root = root
-        self._guard = wanted(self.view_model, self.params, guard)
+        self._guard = wanted(self.view_model, None if self.encryptor else self.params, guard)
 
     @property
     def root(self) -> Any:

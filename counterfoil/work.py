@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from . import elements, roots
+from . import elements, roots, sealed_params
 from . import params as stored_params
 from .claimed import Claimed
-from .registry import Declaration, ParamsDoNotFit, Registry
+from .concealing import Conceal, concealed, concealer
+from .encryptors import CannotDecrypt
+from .registry import Declaration, ParamsDoNotFit, Registry, RegistryError
 from .running_ticket import RunningTicket
 from .signals import Postpone
 from .signatures import enums_of
@@ -37,17 +39,25 @@ class Job:
     declaration: Declaration
     subject: Any  # the root, or a processor's elements
     params: dict[str, Any]
+    conceal: Conceal | None = None  # of encrypted params
 
 
 def resolve(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Job:
     """Load root or elements, read the params; runs no user code. Raises CannotResolve, naming the thing."""
     try:
-        given = stored_params.decode(claimed.params, enums_of(declaration))
+        conceal = None
+        if claimed.encryptor is None:
+            given = stored_params.decode(claimed.params, enums_of(declaration))
+        else:
+            given = sealed_params.values(claimed, registry, enums_of(declaration))
+            conceal = concealer(given)
         declaration.check(given)
         subject = _subject(claimed, declaration, session, registry)
     except (stored_params.ParamsCannotBeRead, ParamsDoNotFit, roots.RootError) as error:
         raise CannotResolve(str(error)) from error
-    return Job(declaration, subject, given)
+    except (CannotDecrypt, RegistryError) as error:
+        raise CannotResolve(f"params of {claimed.view_model}: {error}") from error
+    return Job(declaration, subject, given, conceal)
 
 
 def _subject(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Any:
@@ -68,6 +78,8 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
     A false precondition runs nothing: the receipt says so, or the ticket is postponed if the view model asks.
     """
     declaration = job.declaration
+    if job.conceal is not None:
+        ticket.conceal = job.conceal
     if declaration.precondition is not None and not _met(job):
         if declaration.on_unmet == "postpone":
             raise Postpone(reason=NOT_MET)
@@ -80,7 +92,7 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
         leading = (job.subject,) if declaration.leading else ()
         returned = call(*leading, **given)
         receipt = receipt if returned is None else returned
-    return receipt
+    return receipt if job.conceal is None else concealed(receipt, job.conceal)
 
 
 def _met(job: Job) -> bool:

@@ -69,8 +69,9 @@ def _like_ctrl_c(*_: object) -> None:
 @pytest.fixture(autouse=True)
 def own_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process adopts its policy once; a test that does so must not leave it to those after it."""
-    from counterfoil import policy
+    from counterfoil import keyring, policy
 
+    monkeypatch.setattr(keyring, "_adopted", None)
     monkeypatch.setattr(policy, "_current", policy.current())
 
 

@@ -78,6 +78,7 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
         "events": timeline(told),
         "params": params_table(row.params) if sees_params() else None,
         "raw": json.dumps(raw(told)["ticket"], indent=2, default=str, ensure_ascii=False),
+        "may_reveal": g.user.may("admin"),
         "receipt": _receipt(row.receipt),
         "target": "#ticket",
     }
@@ -97,7 +98,8 @@ def sees_params() -> bool:
 def raw(told: queries.Told) -> dict[str, Any]:
     """The ticket with attempts, logs and trail as plain values."""
     ticket = {name: value for name, value in _plain(told.row).items() if name not in NOT_SHOWN}
-    ticket["params"] = masked(ticket["params"]) if sees_params() else (ticket["params"] and MASK)
+    open_ = sees_params() and not ticket["encryptor"]
+    ticket["params"] = masked(ticket["params"]) if open_ else (ticket["params"] and MASK)
     ticket["receipt"] = masked(ticket["receipt"])
     ticket["error"] = ticket["error"] and masked_text(ticket["error"])
     attempts = [

@@ -21,6 +21,7 @@ COMMANDS = {
     "schedules": "schedules",
     "tickets": "tickets",
     "trail": "trail",
+    "keys": "keys",
     "moves": "moves",
 }
 """Command -> module of this package; the command is the module's attribute of the same name."""

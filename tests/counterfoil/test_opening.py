@@ -170,7 +170,7 @@ def test_an_unknown_view_model_waits_aside(host: Any, session: Session) -> None:
         (
             {"pirority": "high"},
             TypeError,
-            "no option 'pirority'; the options are batch, elements, execute_earliest",
+            "no option 'pirority'; the options are batch, elements, encrypted",
         ),
         ({"state": "done"}, TypeError, "'state' is no option of opening"),
     ],
