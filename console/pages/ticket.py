@@ -86,7 +86,8 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
 
 def acts_context(told: queries.Told, now: datetime) -> dict[str, Any]:
     """What the acts' forms need."""
-    verbs = [verb for verb in operator_verbs(told.row.state) if verb in VERB_ICONS]
+    # A route moves what waits (operations show it); a single ticket's form for it there is not.
+    verbs = [verb for verb in operator_verbs(told.row.state) if verb in VERB_ICONS and verb != "move"]
     return {"row": told.row, "now": now, "verbs": verbs, "may": g.user.may("operator")}
 
 
