@@ -104,6 +104,8 @@ class Declaration:
             raise RegistryError(f"{self.name}: encrypted must be True, or an encryptor's name")
         if self.on_unmet not in ("done", "postpone"):
             raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
+        if self.searchable and self.encrypted:
+            raise RegistryError(f"{self.name}: what is encrypted is not searchable: declare one of the two")
         for key in self.searchable:
             if not _SEARCHABLE.fullmatch(key):
                 raise RegistryError(

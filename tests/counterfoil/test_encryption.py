@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.orm import Session
 
-from counterfoil import Fail, FloodGuard, Postpone, Ticket, keyring, open_batch, open_ticket, target
+from counterfoil import (
+    Fail,
+    FloodGuard,
+    Postpone,
+    Ticket,
+    catalogue,
+    keyring,
+    open_batch,
+    open_ticket,
+    target,
+)
 from counterfoil.acts import Actor, Refused, act
 from counterfoil.immutable import TicketIsImmutable
 from counterfoil.inline import run_pending
@@ -44,7 +54,7 @@ def host(engine: Engine) -> Any:
                 raise Postpone(reason=f"the bank thinks about {card}")
             return f"charged {card}"
 
-        @target("Card.plain")
+        @target("Card.plain", searchable=["card"])
         def plain(*, card: str) -> None:
             seen.append(card)
 
@@ -90,6 +100,20 @@ def test_the_row_holds_no_plain_text_and_the_work_gets_every_value(
     assert host == [(CANARY, Decimal("12.50"))]
     assert row(engine, id_).receipt == "charged ********"
     assert CANARY not in everything(engine)
+
+
+def test_what_is_encrypted_is_not_searchable() -> None:
+    with pytest.raises(RegistryError, match="declare one of the two"):
+        target("Card.both", encrypted=True, searchable=["card"])(lambda *, card: None)
+
+
+def test_a_searchable_param_of_an_encrypted_ticket_is_not_noted(session: Session, engine: Engine) -> None:
+    with engine.begin() as connection:
+        catalogue.write(connection, registry)
+    opened(session, "Card.plain", encrypted=True)
+    assert CANARY not in everything(engine)
+    opened(session, "Card.plain")
+    assert everything(engine).count(CANARY) == 2
 
 
 def test_one_ticket_alone_may_be_encrypted_and_a_view_models_declaration_is_not_undone(
