@@ -16,6 +16,7 @@ from counterfoil.settings import Settings, read_settings
 from . import (
     answers,
     assets,
+    changes,
     errors,
     guard,
     headers,
@@ -70,7 +71,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     CSRFProtect(app)
     for part in (
         headers, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
-        operation_words, live,
+        operation_words, changes, live,
     ):  # fmt: skip
         part.install(app)
     return app

@@ -26,6 +26,11 @@ class Param:
     masked: bool = False
 
 
+def is_secret(name: str) -> bool:
+    """Whether what stands under this name is not shown."""
+    return bool(_KEYS.search(name))
+
+
 def masked(value: Any, name: str = "") -> Any:
     """The same JSON value with what stands under a secret's key replaced, however deep."""
     if name and _KEYS.search(name) and value is not None:

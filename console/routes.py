@@ -47,6 +47,7 @@ from . import live
 from .pages import (
     acts,
     batches,
+    editing,
     error_groups,
     expiring,
     first_entry,
@@ -98,6 +99,7 @@ TABLE = (
     Route("/tickets/<int:ticket_id>", "tickets.one", ticket.ticket, VIEWER),
     Route("/tickets/<int:ticket_id>.json", "tickets.json", ticket.ticket_json, VIEWER),
     Route("/tickets/<int:ticket_id>/reveal", "tickets.reveal", reveal.reveal, ADMIN, POST),
+    Route("/tickets/<int:ticket_id>/edit", "tickets.edit", editing.edit, OPERATOR, POST),
     Route("/tickets/<int:ticket_id>/<verb>", "tickets.act", acts.act_on, OPERATOR, POST),
     Route("/roots/<path:root_id>", "roots", ticket.root, VIEWER),
     Route("/errors", "errors", error_groups.errors, VIEWER),

@@ -31,6 +31,8 @@ TOLD = (
 )  # fmt: skip
 """The columns whose values before and after an act stand in the trail; enough to take it back."""
 
+EDITED = ("params", "encryptor")
+"""What an edit reads besides: params may be large, and other acts do not touch them."""
 
 _EVIDENCE = text(
     "UPDATE counterfoil_tickets SET trouble = true WHERE id = :id AND NOT trouble AND state <> 'running'"
@@ -85,8 +87,10 @@ def act(
 
     Waits at most a second for a lock (SQLite: 5). Arguments by verb: extend(expires_at), keep(until; None is
     evidence), reprioritise(priority), reschedule(at), move(queue), stop(hold: not
-    tried again before it is released). Raises Refused; the savepoint that the
-    statements ran in is then rolled back and the caller's transaction is usable.
+    tried again before it is released), edit(params: all of them as they are to be stored, see `editing`).
+
+    Raises Refused; the savepoint that the statements ran in is then rolled back and the caller's transaction
+    is usable.
     """
     if verb not in SINGLE_ACTS:
         raise Refused(f"there is no act {verb!r}; there are {', '.join(SINGLE_ACTS)}", "argument")
@@ -126,7 +130,8 @@ def _done(
     values: dict[str, Any],
     failure: Failure | None,
 ) -> Acted:
-    before = read(connection, ticket_id, lock=True)
+    more = EDITED if verb == "edit" else ()
+    before = read(connection, ticket_id, lock=True, more=more)
     if before is None:
         raise Refused(f"there is no ticket {ticket_id}: it was never opened here, or it was purged", "gone")
     if before["state"] not in MOVES[verb].leaves:
@@ -135,16 +140,18 @@ def _done(
         raise Refused(
             f"ticket {ticket_id} has moved on since this page was made: it is {before['state']} now", "moved"
         )
+    if before.get("encryptor"):
+        raise Refused(f"the params of ticket {ticket_id} are encrypted: they cannot be edited", "argument")
     row = door.move(connection, verb, ticket_id, expected_moves=expected_moves, **values)
     if row is None:
         raise Refused(f"ticket {ticket_id} has moved on while you acted: look again", "moved")
-    if verb == "retry":
+    if verb in ("retry", "edit"):
         batches.reopen_of(connection, ticket_id)
     if failure is not None:
         settle.remember(connection, row, verb, failure, None, None)
     # Whatever a person did to a ticket makes its receipt evidence. A running one's row is not written.
     connection.execute(_EVIDENCE, {"id": ticket_id})
-    after = read(connection, ticket_id)
+    after = read(connection, ticket_id, more=more)
     assert after is not None
     entry = {
         "actor": by.name,
@@ -163,9 +170,11 @@ def _done(
     return Acted(ticket_id, verb, before["state"], after["state"], after["moves"], int(trail_id[0]))
 
 
-def read(connection: Connection, ticket_id: int, lock: bool = False) -> dict[str, Any] | None:
+def read(
+    connection: Connection, ticket_id: int, lock: bool = False, more: tuple[str, ...] = ()
+) -> dict[str, Any] | None:
     """What the trail tells of a ticket as it is now; `lock` holds its row until the transaction ends."""
-    columns = [getattr(Ticket, name) for name in (*TOLD, "moves", "root_id", "view_model", "lane")]
+    columns = [getattr(Ticket, name) for name in (*TOLD, "moves", "root_id", "view_model", "lane", *more)]
     query = select(*columns).where(Ticket.id == ticket_id)
     if lock and connection.dialect.name == "postgresql":
         query = query.with_for_update()
@@ -175,7 +184,8 @@ def read(connection: Connection, ticket_id: int, lock: bool = False) -> dict[str
 
 def changes(these: dict[str, Any], those: dict[str, Any]) -> dict[str, Any]:
     """The told columns in which these differ from those, as JSON; `moves` always."""
-    changed = {name: these[name] for name in TOLD if these[name] != those[name]} | {"moves": these["moves"]}
+    names = [name for name in (*TOLD, "params") if name in these]
+    changed = {name: these[name] for name in names if these[name] != those[name]} | {"moves": these["moves"]}
     return {n: utc_text(v) if isinstance(v, datetime) else v for n, v in changed.items()}
 
 
@@ -239,7 +249,14 @@ def _priority(value: Any) -> int:
         raise Refused(str(error), "argument") from None
 
 
+def _params(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused("params must be an object of names to values", "argument")
+    return value
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
+    "edit": _params,
     "extend": lambda value: None if value is None else _instant(value),
     "keep": lambda value: EVIDENCE if value is None else _instant(value),
     "reschedule": _instant,

@@ -20,6 +20,24 @@ _FAILED_ATTEMPT = {
     "trouble": "true",
 }
 
+_AGAIN = {
+    **_WAITS,
+    "turn": "NULL",
+    "attempts": "0",
+    "run": "run + CASE WHEN state = 'done' THEN 1 ELSE 0 END",
+    "done": "NULL",
+    "delete_time": "NULL",
+    "duration_ms": "NULL",
+    "retry_at": "NULL",
+    "expires_at": "CASE WHEN expires_at > {now} THEN expires_at END",
+    "postponed_count": "0",
+    "postponed_reason": "NULL",
+    "first_postponed_at": "NULL",
+    "acknowledged_at": "NULL",
+    "acknowledged_by": "NULL",
+    "trouble": "true",
+}
+
 
 @dataclass(frozen=True)
 class Move:
@@ -206,23 +224,16 @@ _TABLE = (
         _OPERATOR,
         "a new attempt budget; the last error is kept until done; a done one runs again and its "
         "effects happen twice",
-        sets={
-            **_WAITS,
-            "turn": "NULL",
-            "attempts": "0",
-            "run": "run + CASE WHEN state = 'done' THEN 1 ELSE 0 END",
-            "done": "NULL",
-            "delete_time": "NULL",
-            "duration_ms": "NULL",
-            "retry_at": "NULL",
-            "expires_at": "CASE WHEN expires_at > {now} THEN expires_at END",
-            "postponed_count": "0",
-            "postponed_reason": "NULL",
-            "first_postponed_at": "NULL",
-            "acknowledged_at": "NULL",
-            "acknowledged_by": "NULL",
-            "trouble": "true",
-        },
+        sets=_AGAIN,
+    ),
+    Move(
+        "edit",
+        ("errored", "failed", "expired"),
+        ("pending",),
+        _OPERATOR,
+        "retry with other params, whose types survive; the old ones are kept in the trail",
+        sets=_AGAIN | {"params": ":params"},
+        arguments=("params",),
     ),
     Move(
         "run-now",
@@ -369,6 +380,7 @@ MOVES: dict[str, Move] = {move.verb: move for move in _TABLE}
 
 SINGLE_ACTS = (
     "retry",
+    "edit",
     "run-now",
     "hold",
     "release",

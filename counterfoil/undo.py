@@ -73,7 +73,8 @@ def may_be_undone(entry: Row[Any], now: Mapping[Any, Any] | None) -> bool:
 def _undone(
     connection: Connection, entry: Row[Any], by: Actor, reason: str | None, operation_id: int | None
 ) -> Acted:
-    now = read(connection, entry.ticket_id, lock=True)
+    more = ("params",) if "params" in (entry.before or {}) else ()
+    now = read(connection, entry.ticket_id, lock=True, more=more)
     if now is None:
         raise Refused(f"ticket {entry.ticket_id} was purged: it cannot go back", "gone")
     if now["moves"] != (entry.after or {}).get("moves", now["moves"]) or not _as_left(now, entry):
@@ -104,7 +105,7 @@ def _undone(
     if row.lane is not None:
         lanes.elect(connection, [row.lane])
     batches.reopen_of(connection, entry.ticket_id)
-    after = read(connection, entry.ticket_id)
+    after = read(connection, entry.ticket_id, more=more)
     assert after is not None
     made = connection.execute(
         insert(TrailEntry).values(
@@ -148,7 +149,7 @@ def _as_left(now: Mapping[Any, Any], entry: Row[Any]) -> bool:
 
 
 def _values(told: dict[str, Any]) -> dict[str, Any]:
-    found = {name: told[name] for name in (*TOLD, "moves") if name in told}
+    found = {name: told[name] for name in (*TOLD, "params", "moves") if name in told}
     for name in _TIMES & found.keys():
         if found[name] is not None:
             found[name] = datetime.strptime(found[name], UTC_TEXT).replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """One ticket: what is happening, why not, what happened, with what, and what may be done."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +9,15 @@ from flask import abort, current_app, g, jsonify, render_template, request, url_
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from counterfoil.editing import sort_of, text_of
 from counterfoil.keyset import MAX_ID
 from counterfoil.moves import operator_verbs
 
 from .. import etags
 from ..answers import gone, page
+from ..changes import shown_params
 from ..database import db
-from ..masking import MASK, masked, masked_text, params_table
+from ..masking import MASK, is_secret, masked, masked_text, params_table
 from ..queries import ticket as queries
 from ..queries.standing import standing
 from ..queries.tickets import database_now
@@ -77,11 +80,34 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
         "reasons": reasons(row, standing(connection, row, now)) if waits else [],
         "events": timeline(told),
         "params": params_table(row.params) if sees_params() else None,
+        "edits": _edits(row) if sees_params() else [],
+        "edit_given": {},
+        "edit_complaints": {},
         "raw": json.dumps(raw(told)["ticket"], indent=2, default=str, ensure_ascii=False),
         "may_reveal": g.user.may("admin"),
         "receipt": _receipt(row.receipt),
         "target": "#ticket",
     }
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A param as a field: its type, its value as text (a secret's is not shown)."""
+
+    name: str
+    sort: str
+    text: str
+    secret: bool
+
+
+def _edits(row: Any) -> list[Edit]:
+    """The fields of "edit and retry"; none where it may not be, or has nothing to edit."""
+    if row.encryptor or not isinstance(row.params, dict) or "edit" not in operator_verbs(row.state):
+        return []
+    return [
+        Edit(name, sort_of(value), "" if is_secret(name) else text_of(value), is_secret(name))
+        for name, value in row.params.items()
+    ]
 
 
 def acts_context(told: queries.Told, now: datetime) -> dict[str, Any]:
@@ -117,7 +143,7 @@ def raw(told: queries.Told) -> dict[str, Any]:
         "elements": told.elements,
         "attempts": attempts,
         "logs": logs,
-        "trail": [_plain(entry) for entry in told.trail],
+        "trail": [shown_params(_plain(entry), sees_params()) for entry in told.trail],
     }
 
 

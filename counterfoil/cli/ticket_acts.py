@@ -7,10 +7,12 @@ import click
 from sqlalchemy import Connection, func, select
 
 from ..acts import Refused, act
+from ..editing import EditUnfit, edited
 from ..moves import MOVES
 from ..priority import PRIORITIES
 from ..ticket import Ticket
 from .database import instant, me, moment, ring, transaction
+from .group import CONFIGURATION, Stop
 
 _EXTRA: dict[str, Any] = {
     "extend": click.option(
@@ -21,6 +23,14 @@ _EXTRA: dict[str, Any] = {
     ),
     "reschedule": click.option(
         "--at", type=moment, metavar="TIME", required=True, help="Due then; a time, or from now."
+    ),
+    "edit": click.option(
+        "--param",
+        "params",
+        multiple=True,
+        required=True,
+        metavar="NAME=VALUE",
+        help="The new value as text; its type stays. Repeat it for more.",
     ),
     "reprioritise": click.option("--priority", type=click.Choice([*PRIORITIES]), required=True),
     "move": click.option("--queue", required=True),
@@ -42,6 +52,8 @@ def command_of(verb: str) -> click.Command:
         for ticket_id in ticket_ids:
             try:
                 with transaction() as connection:
+                    if verb == "edit":
+                        given["params"] = _edited(connection, ticket_id, arguments["params"])
                     done = act(connection, verb, ticket_id, me(), reason=reason, **given)
                     queues |= _queue(connection, ticket_id)
                 click.echo(f"ticket {ticket_id}: {verb} done, it was {done.before_state}, it is {done.state}")
@@ -55,6 +67,17 @@ def command_of(verb: str) -> click.Command:
     summary = MOVES[verb].summary
     named = _EXTRA.get(verb, lambda plain_command: plain_command)(command)
     return click.command(verb, help=f"{summary[0].upper()}{summary[1:]}.")(named)
+
+
+def _edited(connection: Connection, ticket_id: int, pairs: tuple[str, ...]) -> dict[str, Any]:
+    found = {name: value for name, equals, value in (pair.partition("=") for pair in pairs) if equals}
+    if len(found) != len(pairs):
+        raise Stop("write --param NAME=VALUE, each name once, for example --param count=3", CONFIGURATION)
+    stored = connection.execute(select(Ticket.params).where(Ticket.id == ticket_id)).scalar()
+    try:
+        return edited(stored, found)
+    except EditUnfit as unfit:
+        raise Refused(f"ticket {ticket_id}: {unfit}", "argument") from None
 
 
 def _queue(connection: Connection, ticket_id: int) -> set[str]:

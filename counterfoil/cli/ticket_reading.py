@@ -16,7 +16,7 @@ from ..ticket import Ticket
 from .database import transaction
 from .group import CONFIGURATION, Stop
 from .tables import table
-from .text import plain
+from .text import plain, without_params
 
 
 @click.command("list")
@@ -77,7 +77,7 @@ def show(ticket_id: int, as_json: bool) -> None:
             .one_or_none()
         )
         past = select(TrailEntry.__table__).where(TrailEntry.ticket_id == ticket_id).order_by(TrailEntry.id)
-        trail = [dict(row) for row in connection.execute(past).mappings()]
+        trail = [without_params(row) for row in connection.execute(past).mappings()]
         tried = select(Attempt.__table__).where(Attempt.ticket_id == ticket_id).order_by(Attempt.id)
         attempts = [dict(row) for row in connection.execute(tried).mappings()]
     if found is None:

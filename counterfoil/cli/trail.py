@@ -9,6 +9,7 @@ from sqlalchemy import select
 from ..tables import TrailEntry
 from .database import transaction
 from .tables import table
+from .text import without_params
 
 
 @click.command()
@@ -26,7 +27,7 @@ def trail(ticket: int | None, operation: int | None, limit: int, as_json: bool) 
     if operation is not None:
         query = query.where(TrailEntry.operation_id == operation)
     with transaction() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()][::-1]
+        rows = [without_params(row) for row in connection.execute(query).mappings()][::-1]
     if as_json:
         for row in rows:
             made = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in row.items()}

@@ -30,6 +30,7 @@ VALUES = {
     "actor": "ada",
     "aside": None,
     "hold": 0,
+    "params": {"count": 7},
 }
 BY_DOOR = [verb for verb, move in MOVES.items() if move.leaves and verb not in ("undo", "purge")]
 
