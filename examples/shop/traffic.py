@@ -59,12 +59,12 @@ class Traffic:
         ]
 
     def opening_day(self) -> list[Story]:
-        """Some hundred of everything, shuffled."""
+        """Some hundred of everything, shuffled; in the evening the month's invoices."""
         day: list[Story] = []
         day += [self.customer] * CUSTOMERS + [self.any_order] * ORDERS
         day += [self.form] * FORMS + [self.offer] * OFFERS
         self.random.shuffle(day)
-        return day
+        return [*day, lambda: self.visitor.press("/invoices")]
 
     def next_story(self) -> Story:
         """What the next visitor does: more orders when the printer has little to do."""
