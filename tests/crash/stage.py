@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy import select as select_from
 from sqlalchemy.orm import Session
 
@@ -205,12 +205,8 @@ class Stage:
             return settle.lapse(connection)
 
     def tidy_drains(self) -> None:
-        """The rows of drains that died with their parent are the scheduler's to remove."""
-        with self.engine.begin() as connection:
-            connection.execute(text(f"DELETE FROM counterfoil_drains WHERE until < {_now(connection)}"))
-            connection.execute(
-                text(f"UPDATE counterfoil_slots SET drain_id = NULL WHERE until < {_now(connection)}")
-            )
+        """What the scheduler does an hour later."""
+        tidy_drains(self.engine)
 
     def pass_time(self, seconds: float, always: Callable[[], object]) -> None:
         """Let time pass, looking all the time that something holds."""
@@ -241,8 +237,12 @@ class Stage:
         os.close(self._gate)
 
 
-def _now(connection: Connection) -> str:
-    return MOMENT[connection.dialect.name]
+def tidy_drains(engine: Engine) -> None:
+    """The rows of drains that died with their parent are the scheduler's to remove."""
+    with engine.begin() as connection:
+        now = MOMENT[connection.dialect.name]
+        connection.execute(text(f"DELETE FROM counterfoil_drains WHERE until < {now}"))
+        connection.execute(text(f"UPDATE counterfoil_slots SET drain_id = NULL WHERE until < {now}"))
 
 
 def children(pid: int) -> list[int]:
