@@ -199,10 +199,15 @@ class Registry:
         link: str | None = None,
         former_names: tuple[str, ...] = (),
     ) -> None:
-        """Make a mapped class known as a root; later calls add what they give."""
+        """Make a mapped class known as a root; later calls add what they give. Raises RegistryError."""
         known = self.root_classes.get(cls.__name__)
         if known is None or known.cls is not cls:
             known = RootDeclaration(cls.__name__, cls)
+        if link is not None and not _is_link(link):
+            raise RegistryError(
+                f"the link of {cls.__name__}, {link!r}, is none: write https://host/path/{{key}} or "
+                "/path/{key}"
+            )
         known.label = label or known.label
         known.link = link or known.link
         known.former_names = former_names or known.former_names
@@ -262,6 +267,11 @@ class Registry:
             yield self
         finally:
             self.view_models, self.root_classes, self.schedules, self.frozen = before
+
+
+def _is_link(link: str) -> bool:
+    relative = link.startswith("/") and not link.startswith(("//", "/\\"))
+    return relative or link.startswith(("https://", "http://"))
 
 
 def _place(declaration: Declaration) -> str:

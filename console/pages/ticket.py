@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, current_app, g, jsonify, render_template, request, url_for
+from flask import abort, current_app, g, jsonify, render_template, request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -56,11 +56,6 @@ def ticket_json(ticket_id: int) -> Response:
     return current_app.response_class(
         json.dumps(raw(told), indent=2, default=str, ensure_ascii=False), mimetype="application/json"
     )
-
-
-def root(root_id: str) -> Response:
-    """All tickets of one root: the list, narrowed to it."""
-    return current_app.redirect(url_for("tickets", root=root_id), 302)
 
 
 def purged(connection: Connection, ticket_id: int) -> Response:

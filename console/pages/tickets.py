@@ -15,7 +15,7 @@ from .. import etags
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
-from ..queries import counts, known
+from ..queries import counts, known, searches
 from ..queries.tickets import SIZE, Page, by_ids, database_now
 from ..queries.tickets import page as read_page
 from ..ticket_words import bulk_verbs, shown_state
@@ -67,6 +67,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "queues": known.queue_names(connection, wanted.queue),
         "view_models": known.view_model_names(connection, wanted.view),
         "verbs": bulk_verbs(wanted.tab),
+        "saved": searches.saved(connection, g.user.id),
         "may": g.user.may("operator"),
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),

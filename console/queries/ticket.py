@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text
 
-from counterfoil.tables import Attempt, Drain, Element, Log, RootClass, Traceback, TrailEntry, ViewModelRecord
+from counterfoil.tables import Attempt, Drain, Element, Log, Traceback, TrailEntry, ViewModelRecord
 from counterfoil.ticket import Ticket
 
+from .roots import root_link
 from .tickets import COLUMNS
 
 MOST_ATTEMPTS = 200
@@ -54,7 +55,7 @@ def one(connection: Connection, ticket_id: int) -> Told | None:
         trail_of(connection, ticket_id),
         _others(connection, row),
         drain,
-        _root_link(connection, row.root_id),
+        root_link(connection, row.root_id),
         connection.execute(known).first(),
         *_elements(connection, ticket_id),
     )
@@ -98,13 +99,3 @@ def _others(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
     query = select(*COLUMNS, func.substr(Ticket.error, 1, 300).label("error"))
     same = query.where(Ticket.root_id == row.root_id, Ticket.id != row.id)
     return list(connection.execute(same.order_by(Ticket.id.desc()).limit(MOST_OTHERS)))
-
-
-def _root_link(connection: Connection, root_id: str | None) -> str | None:
-    """The address that the application declared for objects of this class, if it is one of the web."""
-    name, mark, key = (root_id or "").partition("!")
-    if not mark:
-        return None
-    template = connection.execute(select(RootClass.link).where(RootClass.name == name)).scalar()
-    link = (template or "").replace("{key}", key)
-    return link if link.startswith(("https://", "http://")) else None

@@ -9,7 +9,16 @@ from sqlalchemy import Engine, insert, select
 from werkzeug.routing import Rule
 
 from console.routes import Route
-from counterfoil.tables import Batch, ErrorGroup, Operation, Queue, ScheduleRecord, ViewModelRecord
+from counterfoil.tables import (
+    Batch,
+    ErrorGroup,
+    Operation,
+    Queue,
+    ScheduleRecord,
+    Search,
+    User,
+    ViewModelRecord,
+)
 from counterfoil.ticket import Ticket
 
 
@@ -39,6 +48,9 @@ def furnish(engine: Engine) -> dict[str, object]:
         connection.execute(insert(ErrorGroup).values(group))
         ticket = connection.execute(select(Ticket.id)).scalar_one()
         batch = connection.execute(insert(Batch).values(label="invoices").returning(Batch.id)).scalar_one()
+        for user in connection.execute(select(User.id).order_by(User.id).limit(1)).scalars():
+            saved = {"user_id": user, "name": "errored", "query": "tab=errored", "shared": True}
+            connection.execute(insert(Search).values(saved))
         operation = connection.execute(select(Operation.id)).scalar_one()
     return {
         "filename": "console.css",
@@ -48,6 +60,7 @@ def furnish(engine: Engine) -> dict[str, object]:
         "ticket_id": ticket,
         "batch_id": batch,
         "operation_id": operation,
+        "search_id": 1,
         "root_id": "Customer!42",
         "verb": "link",
         "claim": 1,

@@ -119,10 +119,3 @@ def test_the_live_fragment_answers_304_while_nothing_has_changed(otto: Browser, 
 @pytest.mark.parametrize("ids", ["x", "1.", "1,2", "9" * 30, ".".join(["1"] * 300)])
 def test_nonsense_ids_of_a_live_page_are_refused(otto: Browser, ids: str) -> None:
     assert otto.get(f"/tickets/rows?ids={ids}").status_code == 422
-
-
-def test_a_roots_address_leads_to_its_tickets(otto: Browser, engine: Engine) -> None:
-    (id_,) = made(engine, "done", root_id="Customer!4/2")
-    answer = otto.get("/roots/Customer!4/2")
-    assert answer.status_code == 302
-    assert shown(otto.get(answer.headers["Location"]).text) == [id_]
