@@ -20,6 +20,8 @@ COMMANDS = {
     "view-models": "view_models",
     "schedules": "schedules",
     "tickets": "tickets",
+    "errors": "error_groups",
+    "operations": "operations",
     "trail": "trail",
     "keys": "keys",
     "moves": "moves",

@@ -6,6 +6,7 @@ from ..moves import SINGLE_ACTS
 from .ticket_acts import command_of
 from .ticket_opening import open_
 from .ticket_reading import list_, show
+from .ticket_undo import undo
 
 
 @click.group()
@@ -13,5 +14,5 @@ def tickets() -> None:
     """Tickets: list, show, open, and act on them."""
 
 
-for _command in (list_, show, open_, *map(command_of, SINGLE_ACTS)):
+for _command in (list_, show, open_, *map(command_of, SINGLE_ACTS), undo):
     tickets.add_command(_command)
