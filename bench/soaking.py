@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +20,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from counterfoil import schema
+from counterfoil import door, schema
 from counterfoil.acts import Actor, Refused, act
 from counterfoil.database import make_engine
-from counterfoil.door import TABLE
 from counterfoil.ticket import Ticket
 from tests import invariants
 from tests.crash.stage import tidy_drains
@@ -42,6 +40,7 @@ QUICK = {
     "COUNTERFOIL_GRACE_SECONDS": "5",
 }
 ENDINGS = ("",) * 12 + ("postpone", "error", "fail", "kill", "exit 3")
+WITHOUT = ("fence", "lifeline", "charge", "trail")
 VERBS = ("retry", "run-now", "hold", "release", "expire", "fail", "stop", "reprioritise")
 REST_SECONDS = 180
 MOST_WAITING = 300
@@ -53,6 +52,7 @@ class Soak:
 
     engine: Engine
     seed: int
+    without: str = ""
     over: threading.Event = field(default_factory=threading.Event)
     opened: int = 0
     rolled_back: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Soak:
 
     def _waiting(self, session: Session) -> int:
         return int(
-            session.execute(text(f"SELECT count(*) FROM {TABLE} WHERE state = 'pending'")).scalar_one()
+            session.execute(text(f"SELECT count(*) FROM {door.TABLE} WHERE state = 'pending'")).scalar_one()
         )
 
     def operate(self) -> None:
@@ -95,9 +95,12 @@ class Soak:
             arguments = {"priority": chance.choice((1, 5, 9))} if verb == "reprioritise" else {}
             try:
                 with self.engine.begin() as connection:
-                    newest = connection.execute(text(f"SELECT max(id) FROM {TABLE}")).scalar() or 1
+                    newest = connection.execute(text(f"SELECT max(id) FROM {door.TABLE}")).scalar() or 1
                     one = chance.randint(max(1, newest - 200), newest)
-                    act(connection, verb, one, by, reason="a soak", **arguments)
+                    if self.without == "trail":
+                        door.move(connection, verb, one, **arguments)
+                    else:
+                        act(connection, verb, one, by, reason="a soak", **arguments)
                 self.acts[verb] += 1
             except Refused:
                 self.acts["refused"] += 1
@@ -108,7 +111,9 @@ class Soak:
         """Release what is held and wait until nothing waits or runs."""
         until = time.monotonic() + REST_SECONDS
         by = Actor("olga", "console")
-        left = text(f"SELECT id, state FROM {TABLE} WHERE state IN ('held', 'pending', 'running') LIMIT 500")
+        left = text(
+            f"SELECT id, state FROM {door.TABLE} WHERE state IN ('held', 'pending', 'running') LIMIT 500"
+        )
         while time.monotonic() < until:
             with suppress(DBAPIError, Refused), self.engine.begin() as connection:
                 rows = connection.execute(left).all()
@@ -125,7 +130,7 @@ class Soak:
         tidy_drains(self.engine)
         found = invariants.violations(self.engine, outside=outside)
         with self.engine.connect() as connection:
-            tokens = set(connection.execute(text(f"SELECT token FROM {TABLE}")).scalars())
+            tokens = set(connection.execute(text(f"SELECT token FROM {door.TABLE}")).scalars())
             count = len(tokens)
         if ghosts := tokens & set(self.rolled_back):
             found.append(f"I7: {len(ghosts)} tickets of rolled back transactions exist")
@@ -134,20 +139,20 @@ class Soak:
         return found
 
 
-def run(minutes: float, seed: int, sqlite: bool, workers: int) -> int:
+def run(options: argparse.Namespace) -> int:
     """One soak; 0 when nothing was violated."""
-    print(f"seed {seed}, {minutes:g} minutes, {'SQLite' if sqlite else 'PostgreSQL'}", flush=True)
+    database = "SQLite" if options.sqlite else "PostgreSQL"
+    print(f"seed {options.seed}, {options.minutes:g} minutes, {database}", flush=True)
     with tempfile.TemporaryDirectory(prefix="counterfoil-soak-") as made:
         folder = Path(made)
         folder.chmod(0o711)
         redis = RedisServer(folder / "redis")
-        postgres = None if sqlite else PostgresServer(folder / "postgres")
-        url = f"sqlite:///{folder}/soak.sqlite3" if postgres is None else postgres.url
+        postgres = None if options.sqlite else PostgresServer(folder / "postgres")
         try:
             redis.start()
             if postgres is not None:
                 postgres.start()
-            return _soak(folder, url, redis, postgres, minutes, seed, workers)
+            return _soak(options, folder, redis, postgres)
         finally:
             redis.stop()
             if postgres is not None:
@@ -155,14 +160,9 @@ def run(minutes: float, seed: int, sqlite: bool, workers: int) -> int:
 
 
 def _soak(
-    folder: Path,
-    url: str,
-    redis: RedisServer,
-    postgres: PostgresServer | None,
-    minutes: float,
-    seed: int,
-    workers: int,
+    options: argparse.Namespace, folder: Path, redis: RedisServer, postgres: PostgresServer | None
 ) -> int:
+    url = f"sqlite:///{folder}/soak.sqlite3" if postgres is None else postgres.url
     schema.upgrade(url)
     engine = make_engine(url)
     invariants.install(engine)
@@ -172,16 +172,17 @@ def _soak(
         "REDIS_URL": redis.url,
         "COUNTERFOIL_APP": "bench.soak_application:make",
         "CRASH_FOLDER": str(folder),
+        "SOAK_WITHOUT": options.without,
         "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    crew = Crew(environment, folder, workers, schedulers=2)
-    soak = Soak(engine, seed)
-    faults = Faults(crew, redis, postgres, engine, random.Random(f"{seed} faults"))
+    crew = Crew(environment, folder, options.workers, schedulers=2)
+    soak = Soak(engine, options.seed, options.without)
+    faults = Faults(crew, redis, postgres, engine, random.Random(f"{options.seed} faults"))
     actors = [threading.Thread(target=actor) for actor in (soak.open_tickets, soak.operate)]
     try:
         for actor in actors:
             actor.start()
-        _strike_until(time.monotonic() + minutes * 60, faults)
+        _strike_until(time.monotonic() + options.minutes * 60, faults)
         soak.over.set()
         for actor in actors:
             actor.join()
@@ -205,7 +206,7 @@ def _tell(soak: Soak, faults: Faults, rested: bool, codes: list[int], folder: Pa
     print(f"faults {dict(faults.happened)}")
     with soak.engine.connect() as connection:
         states = connection.execute(
-            text(f"SELECT state, count(*) AS count FROM {TABLE} GROUP BY state")
+            text(f"SELECT state, count(*) AS count FROM {door.TABLE} GROUP BY state")
         ).all()
     print("in the end", {row.state: row.count for row in states})
     found = soak.violations(folder / "outside")
@@ -228,15 +229,15 @@ def _keep_logs(folder: Path) -> None:
     print(f"logs are kept in {kept}")
 
 
-def main(given: list[str] | None = None, *, run: Callable[..., int] = run) -> int:
+def main() -> int:
     """Read the command line and soak."""
-    parser = argparse.ArgumentParser(description="hours of faults, then the invariants")
+    parser = argparse.ArgumentParser(description="minutes or hours of faults, then the invariants")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000_000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
-    options = parser.parse_args(given)
-    return run(options.minutes, options.seed, options.sqlite, options.workers)
+    parser.add_argument("--without", choices=WITHOUT, default="", help="take a protection out: must be found")
+    return run(parser.parse_args())
 
 
 if __name__ == "__main__":
