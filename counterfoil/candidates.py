@@ -23,7 +23,9 @@ def candidate(dialect: str, lock: bool, beyond: str = "") -> str:
         locked, each = "", "unnest(ARRAY[1,3,5,7,9]::smallint[]) AS p(priority)"
         if lock:
             locked = " FOR UPDATE SKIP LOCKED"
-            each = "unnest(ARRAY[1,3,5,7,9]::smallint[], :floors) AS p(priority, floor)"
+            each = (
+                "unnest(ARRAY[1,3,5,7,9]::smallint[], CAST(:floors AS timestamptz[])) AS p(priority, floor)"
+            )
             where += " AND t.due_at >= p.floor"
         return (
             f"SELECT c.id FROM {each}, LATERAL ("

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy import BigInteger, Connection, String, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from . import door, lanes
 from .candidates import candidate
@@ -22,25 +22,25 @@ from .lease import DrainLease
 ROUNDS = 12
 """How many laned candidates one claim passes over before it says that nothing can be had."""
 
-_FLOORS = ARRAY(TIMESTAMP(timezone=True))
 
-
-@cache
-def _claim_statement(dialect: str, which: str) -> TextClause:
-    """`riding`: the first candidate if it has no lane. `known`: the ticket of an id if it still is one."""
-    if which == "riding":
-        where = f"id = ({candidate(dialect, lock=True)}) AND lane IS NULL"
-    else:
-        where = "id = :id AND state = 'pending' AND turn"
-    return door.typed(
+def _claiming(dialect: str, where: str) -> str:
+    return (
         f"UPDATE {door.TABLE} SET {door.assignments('claim', dialect)} WHERE {where} "
-        f"RETURNING {returning(dialect)}",
-        floors=_FLOORS,
+        f"RETURNING {returning(dialect)}"
     )
 
 
-_RIDING = Hot(lambda dialect: _claim_statement(dialect, "riding"), tuple(COLUMNS.values()))
-_KNOWN = Hot(lambda dialect: _claim_statement(dialect, "known"), tuple(COLUMNS.values()))
+def riding(dialect: str, only_if: str = "") -> str:
+    """The claim of the first candidate if it has no lane, and if `only_if` (SQL) is so."""
+    where = f"id = ({candidate(dialect, lock=True)}) AND lane IS NULL"
+    return _claiming(dialect, f"{where} AND {only_if}" if only_if else where)
+
+
+_TYPES = tuple(COLUMNS.values())
+_RIDING = Hot(lambda dialect: door.typed(riding(dialect)), _TYPES)
+_KNOWN = Hot(
+    lambda dialect: door.typed(_claiming(dialect, "id = :id AND state = 'pending' AND turn")), _TYPES
+)
 
 
 @cache
@@ -50,7 +50,7 @@ def _probe_statement(dialect: str) -> TextClause:
         return text(f"SELECT id, lane FROM counterfoil_tickets WHERE id = ({probe})")
     probe = candidate(dialect, lock=True, beyond=" AND t.id <> ALL(:skipped)")
     return text(f"SELECT t.id, t.lane FROM counterfoil_tickets t WHERE t.id = ({probe})").bindparams(
-        bindparam("skipped", type_=ARRAY(BigInteger())), bindparam("floors", type_=_FLOORS)
+        bindparam("skipped", type_=ARRAY(BigInteger())), bindparam("floors", type_=String())
     )
 
 
@@ -63,14 +63,19 @@ def ride(connection: Connection, drain: DrainLease) -> Claimed | None:
     Cannot wait and cannot fail under READ COMMITTED and on SQLite; nowhere else is it used.
     """
     began = time.monotonic()
-    binds = {"queue": drain.queue, "drain": drain.id, "floors": drain.floors.now()}
-    return _found(drain, _RIDING.first(connection, binds), began)
+    return found(drain, _RIDING.first(connection, riding_binds(drain)), began)
 
 
-def _found(drain: DrainLease, row: Sequence[Any] | None, began: float) -> Claimed | None:
-    if row is None:
+def riding_binds(drain: DrainLease) -> dict[str, Any]:
+    """The bound values of `riding`."""
+    return {"queue": drain.queue, "drain": drain.id, "floors": drain.floors.array()}
+
+
+def found(drain: DrainLease, row: Sequence[Any] | None, began: float) -> Claimed | None:
+    """What a claim of the drain, begun at a time of the monotonic clock, returned; its floors learn of it."""
+    if row is None or row[0] is None:
         return None
-    claimed = Claimed(*row)
+    claimed = Claimed._make(row)
     if claimed.ctid is not None:
         took = time.monotonic() - began
         drain.floors.found(claimed.priority, claimed.due_at, claimed.looked_at, took)
@@ -96,15 +101,15 @@ def claim_within(connection: Connection, drain: DrainLease) -> Claimed | None:
     One connection runs one ticket after the other, so that no lane can be busy.
     """
     probe = text(candidate(connection.dialect.name, lock=False))
-    found = connection.execute(probe, {"queue": drain.queue}).scalar()
+    first = connection.execute(probe, {"queue": drain.queue}).scalar()
     row = None
-    if found is not None:
-        row = _KNOWN.first(connection, {"id": found, "drain": drain.id})
-    return None if row is None else Claimed(*row)
+    if first is not None:
+        row = _KNOWN.first(connection, {"id": first, "drain": drain.id})
+    return None if row is None else Claimed._make(row)
 
 
 def _take(connection: Connection, drain: DrainLease, ticket_id: int, began: float) -> Claimed | None:
-    claimed = _found(drain, _KNOWN.first(connection, {"id": ticket_id, "drain": drain.id}), began)
+    claimed = found(drain, _KNOWN.first(connection, {"id": ticket_id, "drain": drain.id}), began)
     connection.commit()
     return claimed
 
@@ -116,13 +121,13 @@ def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | No
     skipped: list[int] = []
     while len(skipped) < ROUNDS:
         began = time.monotonic()
-        binds = {"queue": drain.queue, "skipped": skipped, "floors": drain.floors.now()}
-        found = _PROBE.first(connection, binds)
-        if found is None:
+        binds = {"queue": drain.queue, "skipped": skipped, "floors": drain.floors.array()}
+        first = _PROBE.first(connection, binds)
+        if first is None:
             if drain.floors.forget():
                 continue  # nothing from there on: look at everything before saying so
             return None
-        ticket_id, lane = found
+        ticket_id, lane = first
         if lane is None:
             return _take(connection, drain, ticket_id, began)
         if not lanes.try_lock(connection, lane):
@@ -144,8 +149,8 @@ def _claim_sqlite(connection: Connection, drain: DrainLease) -> Claimed | None:
     if _PROBE.first(connection, binds) is None:
         return None
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    while (found := _PROBE.first(connection, binds)) is not None:
-        ticket_id, lane = found
+    while (first := _PROBE.first(connection, binds)) is not None:
+        ticket_id, lane = first
         if lane is None or not lanes.runs(connection, lane):
             return _take(connection, drain, ticket_id, 0.0)
         if not lanes.sweep(connection, drain.queue):

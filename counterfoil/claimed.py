@@ -1,7 +1,6 @@
 """A claimed ticket: what a claim returns of its row, as the run of it needs it."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Integer, String
 from sqlalchemy.types import NULLTYPE
@@ -10,8 +9,7 @@ from .clock import MOMENT, STAMP, elapsed_ms
 from .columns import Json
 
 
-@dataclass(frozen=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A running ticket as its claim returned it. `ctid` addresses the row version (PostgreSQL).
 
     `due_at` and `looked_at` (the claim's time) are as the driver has them.

@@ -44,8 +44,7 @@ def for_short_reads(engine: Engine) -> Engine:
     def connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute(
-            "SELECT set_config(name, 'off', false) FROM pg_settings "
-            "WHERE name IN ('jit', 'enable_bitmapscan')"
+            "SELECT set_config('jit', 'off', false), set_config('enable_bitmapscan', 'off', false)"
         )
         cursor.close()
         connection.commit()

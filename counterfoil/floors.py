@@ -33,6 +33,11 @@ class Floors:
             self._floors = {}
         return [self._floors.get(priority, _BOTTOM) for priority in PRIORITIES]
 
+    def array(self) -> str:
+        """The same as PostgreSQL's text of an array: making one of five times cost more than the claim's
+        other values together."""
+        return "{" + ",".join(floor.isoformat() for floor in self.now()) + "}"
+
     def forget(self) -> bool:
         """Look at everything next time; whether that is more than it would have looked at."""
         remembered, self._floors = bool(self._floors), {}

@@ -24,6 +24,7 @@ class _Ready:
     def __init__(self, clause: TextClause, result: Sequence[TypeEngine[Any]], dialect: Dialect) -> None:
         compiled: Any = clause.compile(dialect=dialect)
         self.sql: str = compiled.string
+        self.writes = not self.sql.startswith("SELECT")
         self.order: list[str] | None = compiled.positiontup
         self.names = list(compiled.binds)
         self.into = {
@@ -38,8 +39,9 @@ class _Ready:
         ]
 
     def bound(self, values: Mapping[str, Any]) -> Any:
-        into = self.into
-        given = {name: into[name](values[name]) if name in into else values[name] for name in self.names}
+        given = {name: values[name] for name in self.names}
+        for name, processor in self.into.items():
+            given[name] = processor(given[name])
         return given if self.order is None else tuple(given[name] for name in self.order)
 
     def read(self, row: Sequence[Any]) -> Sequence[Any]:
@@ -65,13 +67,13 @@ class Hot:
         Raises what Connection.execute raises.
         """
         ready = self._for(connection.dialect)
-        rows, _ = _execute(connection, ready.sql, ready.bound(values), returns=True)
+        rows, _ = _execute(connection, ready, ready.bound(values), returns=True)
         return ready.read(rows[0]) if rows else None
 
     def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Execute a statement that returns no rows; how many it changed. Raises as `first` does."""
         ready = self._for(connection.dialect)
-        return _execute(connection, ready.sql, ready.bound(values), returns=False)[1]
+        return _execute(connection, ready, ready.bound(values), returns=False)[1]
 
     def _for(self, dialect: Dialect) -> _Ready:
         key = (dialect.name, dialect.driver)
@@ -80,27 +82,37 @@ class Hot:
         return self._ready[key]
 
 
-def _execute(connection: Connection, sql: str, given: Any, returns: bool) -> tuple[Sequence[Any], int]:
+def _execute(connection: Connection, ready: _Ready, given: Any, returns: bool) -> tuple[Sequence[Any], int]:
+    sql = ready.sql
     if len(connection.engine.dispatch.before_cursor_execute) > sqlite.is_sqlite(connection):
         result = connection.exec_driver_sql(sql, given)
         return (result.fetchall() if returns else ()), result.rowcount
     if not connection.in_transaction():
         connection.begin()
-    if not sql.startswith("SELECT"):
+    if ready.writes:
         sqlite.begin_immediate(connection)
-    dialect: Any = connection.dialect
-    cursor = connection.connection.cursor()
+    pooled = connection.connection
+    # A driver's cursor that is used again knows the statement and its result's types.
+    cursor = pooled.info.pop(ready, None) or pooled.cursor()
     try:
         cursor.execute(sql, given)
         # Read to its end: on SQLite an unread RETURNING blocks the commit.
-        return (cursor.fetchall() if returns else ()), cursor.rowcount
-    except dialect.loaded_dbapi.Error as error:
-        gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
-        if gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            sql, given, error, dialect.loaded_dbapi.Error, connection_invalidated=gone, dialect=dialect
-        ) from error
-    finally:
-        if not connection.invalidated:
-            cursor.close()
+        answer = (cursor.fetchall() if returns else ()), cursor.rowcount
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, cursor, sql, given, error) from error
+    pooled.info[ready] = cursor
+    return answer
+
+
+def _told(connection: Connection, cursor: Any, sql: str, given: Any, error: Any) -> DBAPIError:
+    dialect: Any = connection.dialect
+    gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+    if gone:
+        connection.invalidate(error)
+    else:
+        cursor.close()
+    told = DBAPIError.instance(
+        sql, given, error, dialect.loaded_dbapi.Error, connection_invalidated=gone, dialect=dialect
+    )
+    assert isinstance(told, DBAPIError)
+    return told

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from . import guard, lanes, settle
+from . import claim, guard, lanes, settle
 from .claimed import Claimed
 from .collector import open_collected
 from .database import READ_COMMITTED
-from .finish import finish
+from .finish import finish, finish_and_ride
+from .lease import DrainLease
 from .options import current_ticket
 from .registry import Declaration, Registry, UnknownViewModel
 from .running_ticket import RunningTicket, Witness, receipt_of
@@ -64,7 +65,8 @@ class Outcome:
     next: Claimed | None = None
 
 
-Ride = Callable[[Connection], Claimed | None]
+Ride = Callable[[], DrainLease | None]
+"""Under which lease the next ticket may be claimed in the finishing transaction; None: it may not be."""
 
 
 class Runner:
@@ -89,7 +91,7 @@ class Runner:
     def run(self, claimed: Claimed, ride: Ride | None = None) -> Outcome:
         """Run one claimed ticket and settle it. Raises only what the database raises when it is away.
 
-        `ride` claims the next ticket in the finishing transaction, where that cannot fail.
+        `ride` is asked just before the finish; the next ticket is claimed with it where that cannot fail.
         """
         if claimed.past_deadline:
             held = self._own(lambda c: settle.expire_claimed(c, claimed.id, claimed.fence))
@@ -142,16 +144,18 @@ class Runner:
     def _finish(self, session: Session, claimed: Claimed, receipt: Any, ride: Ride | None) -> Outcome:
         self.witness.stage(claimed, "finishing", 0)
         connection = session.connection(bind_arguments={"mapper": inspect(Ticket)})
-        row = finish(connection, claimed, receipt)
-        if row is None:
+        drain = ride() if ride is not None else None
+        if drain is not None and claimed.lane is None:
+            finished = finish_and_ride(connection, claimed, receipt, drain)
+        else:
+            finished = finish(connection, claimed, receipt)
+        if finished is None:
             raise LostFence
-        following, elect_after = None, claimed.lane
-        if row.isolation in READ_COMMITTED:
-            if claimed.lane is not None:
-                lanes.elect(connection, [claimed.lane])
-                elect_after = None
-            if ride is not None:
-                following = ride(connection)
+        following, elect_after = finished.next, claimed.lane
+        if claimed.lane is not None and finished.isolation in READ_COMMITTED:
+            lanes.elect(connection, [claimed.lane])
+            elect_after = None
+            following = None if drain is None else claim.ride(connection, drain)
         try:
             self.transactions.commit(session)
         except DBAPIError as error:

@@ -51,7 +51,12 @@ class RunningTicket:
         self.max_attempts = claimed.max_attempts
         self.batch_id = claimed.batch_id
         self.opened_by = claimed.opened_by
-        self.idempotency_key = hashlib.sha256(f"{claimed.token}:{claimed.run}".encode()).hexdigest()[:32]
+
+    @property
+    def idempotency_key(self) -> str:
+        """A hash of token and run."""
+        of = f"{self._claimed.token}:{self._claimed.run}"
+        return hashlib.sha256(of.encode()).hexdigest()[:32]
 
     @property
     def is_last_attempt(self) -> bool:

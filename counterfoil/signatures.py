@@ -3,6 +3,7 @@
 import enum
 import inspect
 import typing
+from functools import cache
 from typing import Any
 
 from .registry import Declaration
@@ -13,7 +14,13 @@ def enums_of(declaration: Declaration) -> set[type[enum.Enum]]:
 
     A stored enum is resolved among these and nowhere else: ticket text is never imported.
     """
-    return set().union(*(_enums_in(note) for call in declaration.callables for note in _annotations(call)))
+    return set().union(*map(_enums_of, declaration.callables))
+
+
+@cache
+def _enums_of(call: Any) -> frozenset[type[enum.Enum]]:
+    """Asked for each ticket that runs."""
+    return frozenset().union(*map(_enums_in, _annotations(call)))
 
 
 def _annotations(call: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from counterfoil import lanes, settle
 from counterfoil.candidates import has_due
-from counterfoil.claim import claim, ride
+from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
 from counterfoil.clock import MOMENT
 from counterfoil.lease import DrainLease
@@ -105,11 +105,11 @@ class Drain:
         self.mouth.flush()
         return outcome_next
 
-    def _ride(self, connection: Connection) -> Claimed | None:
+    def _ride(self) -> DrainLease | None:
         due_for_a_look = time.monotonic() - self._looked_at >= LOOK_SECONDS
         if self.wish.stop or self.budget.used or due_for_a_look:
             return None
-        return ride(connection, self.lease)
+        return self.lease
 
     def _is_over(self) -> bool:
         if self.paused:

@@ -10,8 +10,8 @@ import mmap
 import struct
 import time
 import zlib
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 NO_TICKET = 0
 NEVER = 0.0
@@ -32,8 +32,7 @@ class Stage(IntEnum):
     FINISHING = 3
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What the page says. `deadline` is the monotonic clock's, in seconds; 0.0 means none.
 
     RUNNING without a fence stands for a page that could not be read.

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from counterfoil.claim import claim, ride
+from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
 from counterfoil.lease import DrainLease, take_lease
 from counterfoil.registry import Declaration, Registry
@@ -82,7 +82,7 @@ class Bench:
             return claim(connection, drain)
 
     def run(self, claimed: Claimed, drain: DrainLease | None = None) -> Outcome:
-        return self.runner.run(claimed, None if drain is None else lambda c: ride(c, drain))
+        return self.runner.run(claimed, None if drain is None else lambda: drain)
 
     def drain(self, queue: str = "default", limit: int = 1000) -> list[tuple[int, str]]:
         """Claim and run until nothing is due; (ticket, verb) in the order of running."""

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from counterfoil import aside, candidates, claim, lanes, purge, settle
+from counterfoil.claimed import Claimed
 from counterfoil.database import make_engine
+from counterfoil.finish import finish_and_ride
 from counterfoil.lease import DrainLease
 from tests.counterfoil.large_table import BUSY_LANES, LAYOUTS, fill, touched
 
@@ -20,9 +22,17 @@ DRAIN = DrainLease("d", "default", 1)
 ENOUGH = {"postgresql": 700, "sqlite": 25_000}
 """Pages or steps: descents of each index, and what an UPDATE writes. A walk through the table is more."""
 
+
+def gone(connection: Connection) -> Claimed:
+    """A ticket that is not there to be finished."""
+    nothing = Claimed._make([None] * len(Claimed._fields))
+    return nothing._replace(id=0, fence="f", ctid={"postgresql": "(0,1)"}.get(connection.dialect.name))
+
+
 CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "ride": (lambda c: claim.ride(c, DRAIN), {"claim"}),
     "claim": (lambda c: claim.claim(c, DRAIN), {"claim"}),
+    "finish and ride": (lambda c: finish_and_ride(c, gone(c), None, DRAIN), set()),
     "elect": (lambda c: lanes.elect(c, ["lane 0", "lane 999", "no lane"]), {"wait"}),
     "sweep": (lambda c: lanes.sweep(c, "default"), {"claim", "lane"}),
     "runs": (lambda c: lanes.runs(c, "lane 0"), {"lane"}),

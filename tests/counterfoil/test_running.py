@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
+from counterfoil.database import make_engine
+from counterfoil.running import Outcome
 from counterfoil.signals import Fail, Postpone
 from tests.counterfoil.core import Bench, in_session
 
@@ -32,6 +34,37 @@ def test_effects_and_done_are_committed_together(bench: Bench) -> None:
     assert all([row.fence, row.done, row.delete_time, row.duration_ms is not None])
     assert "the receipt" in str(row.receipt)
     assert effects(bench) == [(one, "did it"), (two, "did it")]
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_the_next_claim_rides_in_the_finish_only_under_read_committed(
+    postgresql_url: str, isolation: str
+) -> None:
+    bench = Bench(make_engine(postgresql_url), isolation)
+    bench.work("T.work")
+    one, two = bench.open("T.work"), bench.open("T.work")
+    drain = bench.lease()
+    claimed = bench.claim(drain)
+    assert claimed is not None
+    sent: list[str] = []
+    event.listen(bench.engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    outcome = bench.run(claimed, drain)
+    assert [bench.row(one).state, len([sql for sql in sent if "UPDATE" in sql])] == ["done", 1]
+    assert (outcome.next is not None) == (isolation == "READ COMMITTED")
+    assert bench.row(two).state == ("running" if outcome.next else "pending")
+    if outcome.next:
+        assert (outcome.next.id, outcome.next.fence) == (two, bench.row(two).fence)
+    bench.engine.dispose()
+
+
+def test_a_finish_without_its_fence_claims_nothing(bench: Bench) -> None:
+    bench.work("T.work")
+    ticket, other = bench.open("T.work"), bench.open("T.work")
+    drain = bench.lease()
+    claimed = bench.claim(drain)
+    assert claimed is not None
+    assert bench.run(claimed._replace(fence="of another"), drain) == Outcome("lost")
+    assert (bench.row(ticket).state, bench.row(other).state) == ("running", "pending")
 
 
 def test_an_error_rolls_back_and_backs_off_until_attempts_are_used_up(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from counterfoil import door, finish, lanes, policy
-from counterfoil.claim import _take, claim, ride
+from counterfoil.claim import _take, claim
 from counterfoil.claimed import Claimed
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
@@ -124,7 +124,7 @@ class Worker:
 
     def _run(self, claimed: Claimed, lease: DrainLease | None) -> Claimed | None:
         self.claimed = claimed
-        outcome = self.runner.run(claimed, None if lease is None else lambda c: ride(c, lease))
+        outcome = self.runner.run(claimed, None if lease is None else lambda: lease)
         self.outcomes[outcome.verb] += 1
         return outcome.next
 
