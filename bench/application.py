@@ -1,6 +1,8 @@
-"""The application of the bench: a no-op and one business INSERT, for us and for the peers."""
+"""The application of the bench: the same work for us and for the peers."""
 
 import os
+import time
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
@@ -14,8 +16,6 @@ engine = prepare(create_engine(driver_url(os.environ["DATABASE_URL"])))
 Session = scoped_session(sessionmaker(engine))
 INSERT = text("INSERT INTO effect (note) VALUES (:note)")
 
-_own: Engine | None = None
-
 
 @target("Bench.nothing", queue="bench")
 def nothing() -> None:
@@ -28,18 +28,32 @@ def insert(note: str = "x") -> None:
     Session().execute(INSERT, {"note": note})
 
 
+@target("Bench.mark", queue="bench")
+def mark(number: int) -> None:
+    """Note when it started."""
+    peer_mark(number)
+
+
 def peer_nothing() -> None:
     """The no-op of a queue without transactions."""
 
 
 def peer_insert(note: str = "x") -> None:
     """One business INSERT and COMMIT, as a job of a queue without transactions does it."""
-    global _own
-    if _own is None:
-        # After the fork: a connection must not cross it.
-        _own = create_engine(driver_url(os.environ["DATABASE_URL"]))
-    with _own.begin() as connection:
+    with _own().begin() as connection:
         connection.execute(INSERT, {"note": note})
+
+
+def peer_mark(number: int) -> None:
+    """Append its number and the time to the run's marks."""
+    with open(os.environ["BENCH_MARKS"], "a") as marks:
+        marks.write(f"{number} {time.time():.6f}\n")
+
+
+@cache
+def _own() -> Engine:
+    # Made by the first job: a connection must not cross a fork.
+    return create_engine(driver_url(os.environ["DATABASE_URL"]))
 
 
 def tickets() -> Any:
