@@ -15,6 +15,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -92,7 +93,7 @@ class Soak:
         by = Actor("olga", "console")
         while not self.over.wait(chance.random() * 0.3):
             verb = chance.choice(VERBS)
-            arguments = {"priority": chance.choice((1, 5, 9))} if verb == "reprioritise" else {}
+            arguments: dict[str, Any] = {"priority": chance.choice((1, 5, 9))} if verb == "reprioritise" else {}
             try:
                 with self.engine.begin() as connection:
                     newest = connection.execute(text(f"SELECT max(id) FROM {door.TABLE}")).scalar() or 1
