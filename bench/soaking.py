@@ -93,7 +93,9 @@ class Soak:
         by = Actor("olga", "console")
         while not self.over.wait(chance.random() * 0.3):
             verb = chance.choice(VERBS)
-            arguments: dict[str, Any] = {"priority": chance.choice((1, 5, 9))} if verb == "reprioritise" else {}
+            arguments: dict[str, Any] = {}
+            if verb == "reprioritise":
+                arguments["priority"] = chance.choice((1, 5, 9))
             try:
                 with self.engine.begin() as connection:
                     newest = connection.execute(text(f"SELECT max(id) FROM {door.TABLE}")).scalar() or 1
