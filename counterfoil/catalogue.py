@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from . import planting, recurring, unloadable
+from . import changes, planting, recurring, unloadable
 from .clock import later, stamp
 from .queue_rows import name_queues
 from .registry import Declaration, Registry
@@ -35,9 +35,10 @@ def write(
     """Upsert every view model (former names too), root class, schedule and queue of the registry.
 
     Rows are written in the order of their names, so that workers starting together do not deadlock. Raises
-    RegistryError for a schedule whose view model is not there.
+    RegistryError for a schedule whose view model is not there, and for changes of an attribute that is none.
     """
     recurring.check(registry)
+    changes.watches(registry)
     broken = {
         name: why
         for name, declaration in registry.view_models.items()

@@ -15,7 +15,7 @@
 
 Options are those of `Declaration`: queue, priority, lane, max_attempts, timeout_seconds,
 keep_receipt_minutes, postpone_on, transactional, in_charge, encrypted, former_names, searchable,
-precondition, on_unmet.
+precondition, on_unmet, changes.
 """
 
 import inspect

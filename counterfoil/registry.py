@@ -30,6 +30,7 @@ TICKET = "ticket"
 """A parameter of this name receives the running ticket: log, progress, idempotency key."""
 
 MOST_SEARCHABLE = 8
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
 _SEARCHABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
@@ -65,7 +66,8 @@ class Declaration:
     precondition does, "done" or "postpone". `transactional` False declares at-least-once. `own_priority`: the
     priority was declared, so that the number of elements does not decide it. `encrypted`: params are sealed
     at rest, True by the default encryptor, or the name of one. `searchable`: the params that a search finds
-    its tickets by (`param.order_id:42`); each costs a row when a ticket is opened.
+    its tickets by (`param.order_id:42`); each costs a row when a ticket is opened. `changes`:
+    attributes that it reads, whose change opens a ticket (module `changes`).
     """
 
     name: str
@@ -86,6 +88,7 @@ class Declaration:
     in_charge: str | None = None
     encrypted: bool | str = False
     former_names: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     searchable: tuple[str, ...] = ()
     doc: str | None = None
 
@@ -106,6 +109,8 @@ class Declaration:
             raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
         if self.searchable and self.encrypted:
             raise RegistryError(f"{self.name}: what is encrypted is not searchable: declare one of the two")
+        if self.changes:
+            self._check_changes()
         for key in self.searchable:
             if not _SEARCHABLE.fullmatch(key):
                 raise RegistryError(
@@ -115,6 +120,20 @@ class Declaration:
             raise RegistryError(
                 f"{self.name}: at most {MOST_SEARCHABLE} params are searchable, not {len(self.searchable)}"
             )
+
+    def _check_changes(self) -> None:
+        if self.root_class is None:
+            raise RegistryError(f"{self.name}: changes are those of a root, and it has none: use @method")
+        for path in self.changes:
+            if not _PATH.fullmatch(path):
+                raise RegistryError(
+                    f"{self.name}: changes names {path!r}: write an attribute of the root, 'name', or one of "
+                    "what a relationship leads to, 'address.city'"
+                )
+        try:
+            self.check({})
+        except ParamsDoNotFit as error:
+            raise RegistryError(f"{self.name}: a change has no params to give: {error}") from None
 
     @property
     def leading(self) -> int:
@@ -292,7 +311,7 @@ def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
     made = dict(options)
     if "priority" in made:
         made |= {"priority": priority_number(made["priority"]), "own_priority": True}
-    for name in ("postpone_on", "former_names", "searchable"):
+    for name in ("postpone_on", "former_names", "changes", "searchable"):
         if isinstance(made.get(name), str):
             raise RegistryError(
                 f"{name} is a list of names, not the text {made[name]!r}: write ({made[name]!r},)"

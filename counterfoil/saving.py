@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
-from . import batches, elements, flood_guard, opener
+from . import batches, changes, elements, flood_guard, opener
 from .opened_via import UNSAVED
 from .ringing import note_for_session
 from .roots import key_of, label_of, root_id_of, state_of
@@ -46,6 +46,7 @@ class EngineNotPrepared(RuntimeError):
 
 @event.listens_for(Session, "before_flush")
 def _before_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
+    changes.open_changed(session)
     for each in session.new:
         if isinstance(each, Ticket):
             take_in_hand(session, each)

@@ -11,7 +11,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from counterfoil import policy, recurring
+from counterfoil import changes, policy, recurring
 from counterfoil.candidates import due_queues
 from counterfoil.database import make_engine
 from counterfoil.host import Counterfoil, load_host
@@ -56,6 +56,7 @@ def run_worker(settings: Settings, queues: Sequence[str] = (), burst: bool = Fal
         check(settings.database_url)
         host = load_host(settings.app)
         recurring.check(host.registry)
+        changes.watches(host.registry)
         host.registry.freeze()
         policy.adopt(settings)
         served = served_queues(queues, host)

@@ -254,6 +254,7 @@ def test_a_result_whose_ticket_waits_already_gets_no_second_one(
         ({"view_model": "Customer.assign_number"}, "give each="),
         ({"params": {"from": 1}}, "unexpected keyword argument 'from'"),
         ({"params": {"to": object()}}, "to"),
+        ({"view_model": "Mail.seal", "params": {"to": "ada"}}, "are encrypted"),
         ({"catch_up": "some"}, "catch_up must be"),
         ({"name": "a/b"}, "a name is 1 to 100"),
         (
@@ -265,6 +266,7 @@ def test_a_result_whose_ticket_waits_already_gets_no_second_one(
 def test_a_declaration_that_cannot_work_is_refused_by_name(
     host: Any, engine: Engine, options: dict[str, Any], words: str
 ) -> None:
+    target("Mail.seal", encrypted=True)(lambda *, to: None)
     given = {"name": "often", "cron": "* * * * *", "view_model": "Mail.send"} | options
 
     def declare() -> None:
