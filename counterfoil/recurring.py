@@ -121,8 +121,8 @@ def _fits(made: Schedule, known: Registry) -> None:
         )
     if made.opens is None and made.params and declaration.encrypted:
         raise RegistryError(
-            f"{told}: the params of {declaration.name} are encrypted, which the scheduler cannot do: give them "
-            "as a result of a query, each=lambda session: [{...}], which a worker runs"
+            f"{told}: the params of {declaration.name} are encrypted, which the scheduler cannot do: give "
+            "them as a result of a query, each=lambda session: [{...}], which a worker runs"
         )
     if made.opens is not None and declaration.sort == "target":
         return  # the results bring params of their own
