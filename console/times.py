@@ -47,11 +47,12 @@ UNITS = (
 
 
 def install(app: Flask) -> None:
-    """The filters `relative`, `exact`, `iso`, `duration`, `number` and `told`."""
+    """The filters `relative`, `exact`, `iso`, `duration`, `number`, `told` and `local_input`."""
     app.jinja_env.globals["clock"] = lambda: datetime.now(UTC)
     app.jinja_env.filters.update(
-        relative=relative, exact=exact, iso=iso, duration=duration, number=number, told=told
-    )
+        relative=relative, exact=exact, iso=iso, duration=duration, number=number, told=told,
+        local_input=local_input,
+    )  # fmt: skip
 
 
 def relative(at: datetime, now: datetime | None = None) -> str:
@@ -67,6 +68,11 @@ def relative(at: datetime, now: datetime | None = None) -> str:
 def exact(at: datetime) -> str:
     """Date and time to the second, in the person's zone, with the zone's name."""
     return f"{at.astimezone(_zone()):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def local_input(at: datetime | None) -> str:
+    """What a field for date and time holds, in the person's zone; empty for none."""
+    return f"{at.astimezone(_zone()):%Y-%m-%dT%H:%M}" if at else ""
 
 
 def _zone() -> tzinfo:

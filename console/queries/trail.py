@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from counterfoil.tables import TrailEntry
 from counterfoil.ticket import Ticket
@@ -17,17 +18,24 @@ STRETCH = 20_000
 
 @dataclass(frozen=True)
 class TrailFilter:
-    """What to look for; None means any. `actor`, `verb` and `subject` are exact."""
+    """What to look for; None means any. `actor`, `verb`, `subject` and `root` are exact."""
 
     actor: str | None = None
     verb: str | None = None
     ticket: int | None = None
     subject: str | None = None
+    root: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     refused: bool = False
 
     def arguments(self) -> dict[str, str]:
         """As it stands in the address."""
-        given = {"actor": self.actor, "verb": self.verb, "ticket": self.ticket, "subject": self.subject}
+        given = {
+            "actor": self.actor, "verb": self.verb, "ticket": self.ticket, "subject": self.subject,
+            "root": self.root, "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+        }  # fmt: skip
         found = {name: str(value) for name, value in given.items() if value is not None}
         return found | ({"refused": "1"} if self.refused else {})
 
@@ -52,9 +60,17 @@ def page(
     if after is not None:
         return _newer(connection, wanted, after)
     query = _filtered(wanted)
-    if before is not None:
-        query = query.where(TrailEntry.id < before)
-    floor = None if wanted.ticket is not None else _floor(connection, before)
+    start = before
+    if wanted.until is not None:
+        newest = _edge(connection, TrailEntry.at < wanted.until, TrailEntry.at.desc(), func.max)
+        start = min(newest + 1, *([before] if before is not None else [newest + 1]))
+    if start is not None:
+        query = query.where(TrailEntry.id < start)
+    floor = None if wanted.ticket is not None else _floor(connection, start)
+    if wanted.since is not None:
+        oldest = _edge(connection, TrailEntry.at >= wanted.since, TrailEntry.at.asc(), func.min)
+        query = query.where(TrailEntry.id >= oldest)
+        floor = None if floor is None or floor <= oldest else floor
     if floor is not None:
         query = query.where(TrailEntry.id >= floor)
     rows = [*connection.execute(query.order_by(TrailEntry.id.desc()).limit(PAGE + 1)).all()]
@@ -68,6 +84,13 @@ def page(
 def entry(connection: Connection, trail_id: int) -> Row[Any] | None:
     """One entry by its id."""
     return connection.execute(select(TrailEntry.__table__).where(TrailEntry.id == trail_id)).first()
+
+
+def gone(connection: Connection, rows: Iterable[Row[Any]]) -> frozenset[int]:
+    """The ids of those tickets that are there no more: purged, perhaps archived; the trail outlives them."""
+    named = {row.ticket_id for row in rows if row.ticket_id is not None}
+    there = select(Ticket.id).where(Ticket.id.in_(named))
+    return frozenset(named - set(connection.execute(there).scalars()))
 
 
 def undoable(connection: Connection, rows: Iterable[Row[Any]]) -> frozenset[int]:
@@ -88,6 +111,16 @@ def _newer(connection: Connection, wanted: TrailFilter, after: int) -> TrailPage
     return TrailPage(rows, rows[-1].id, rows[0].id, looked_through=False)
 
 
+def _edge(connection: Connection, bound: Any, order: Any, take: Any) -> int:
+    """About where a time lies among the ids; a little beyond it: who commits later may have the lower id.
+
+    Index: counterfoil_trail_at.
+    """
+    near = select(TrailEntry.id).where(bound).order_by(order).limit(PAGE).subquery()
+    found = connection.execute(select(take(near.c.id))).scalar()
+    return int(found) if found is not None else 0
+
+
 def _floor(connection: Connection, before: int | None) -> int | None:
     """The id a stretch below; None when the trail ends earlier."""
     query = select(TrailEntry.id).order_by(TrailEntry.id.desc()).offset(STRETCH).limit(1)
@@ -103,7 +136,12 @@ def _filtered(wanted: TrailFilter) -> Select[Any]:
         (TrailEntry.verb, wanted.verb),
         (TrailEntry.ticket_id, wanted.ticket),
         (TrailEntry.subject, wanted.subject),
+        (TrailEntry.root_id, wanted.root),
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(TrailEntry.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(TrailEntry.at < wanted.until)
     return query.where(TrailEntry.refused.is_not(None)) if wanted.refused else query
