@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from . import changes, planting, recurring, unloadable
+from . import changes, kinds, planting, recurring, unloadable
 from .clock import later, stamp
 from .queue_rows import name_queues
 from .registry import Declaration, Registry
 from .roots import key_columns
-from .tables import RootClass, Version, ViewModelRecord
+from .tables import RootClass, TicketKind, Version, ViewModelRecord
+from .ticket import Ticket
 
 KNOWN_SECONDS = 60.0
 OPERATORS = frozenset(
@@ -52,6 +53,8 @@ def write(
     unloadable.lift(connection, {name for name, _ in known})
     if app_version:
         _version(connection, app_version, [name for name, _ in known])
+    kept = frozenset(("kind", "first_seen_at"))
+    _upsert(connection, TicketKind, kinds.rows_of(Ticket.__mapper__), kept, key="kind")
     roots = sorted(registry.root_classes.items())
     _upsert(
         connection,
@@ -124,13 +127,17 @@ def _view_model(name: str, declaration: Declaration, app_version: str | None) ->
 
 
 def _upsert(
-    connection: Connection, table: type[Any], rows: list[dict[str, Any]], untouched: frozenset[str]
+    connection: Connection,
+    table: type[Any],
+    rows: list[dict[str, Any]],
+    untouched: frozenset[str],
+    key: str = "name",
 ) -> None:
     if not rows:
         return
     insert = _dialect(connection).insert(table)
     taken = {name: insert.excluded[name] for name in rows[0] if name not in untouched}
-    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=taken), rows)
+    connection.execute(insert.on_conflict_do_update(index_elements=[key], set_=taken), rows)
 
 
 def _dialect(connection: Connection) -> Any:

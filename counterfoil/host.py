@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from . import keyring, opener, ringing, sqlite
+from .hooks import OnError
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
 from .ticket import Ticket
@@ -79,7 +80,8 @@ class Counterfoil:
 
     `settings`: default, read from the environment. `redis_url`: where the bell hangs, default the settings'
     (`REDIS_URL`); without one nothing is rung and the scheduler's beat finds what is due. `opened_by`: tells
-    who opens a ticket where nobody was named, for example `lambda: current_user.email`.
+    who opens a ticket where nobody was named, for example `lambda: current_user.email`. `on_error`: called
+    in the worker with the exception of each failure, the ticket and how it settled (`hooks.OnError`).
     Raises HostError when given neither a Flask app with its db nor a factory of sessions.
     """
 
@@ -92,9 +94,11 @@ class Counterfoil:
         redis_url: str | None = None,
         registry: Registry = registry,
         opened_by: opener.Opener | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         self.registry = registry
         self.opened_by = opened_by
+        self.on_error = on_error
         self.settings = settings or read_settings()
         if settings is not None and settings.encryption_keys is not None:
             keyring.adopt(settings.keyring())

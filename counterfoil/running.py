@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from . import claim, guard, lanes, settle
+from . import claim, guard, hooks, lanes, settle
 from .claimed import Claimed
 from .collector import open_collected
 from .database import READ_COMMITTED
 from .finish import finish, finish_and_ride
+from .kinds import PLAIN
 from .lease import DrainLease
 from .options import current_ticket
 from .registry import Declaration, Registry, UnknownViewModel
@@ -80,7 +81,9 @@ class Runner:
         worker: str | None = None,
         app_version: str | None = None,
         pause: Callable[[float], None] = time.sleep,
+        on_error: hooks.OnError | None = None,
     ) -> None:
+        self.on_error = on_error
         self.pause = pause
         self.transactions = transactions
         self.registry = registry
@@ -196,4 +199,7 @@ class Runner:
             by = {"worker": self.worker, "app_version": self.app_version}
             return verdict(connection, claimed, declaration, error, self.registry, **by)
 
-        return self._own(settled) or "lost"
+        verb = self._own(settled) or "lost"
+        if verb in hooks.FAILED and (self.on_error is not None or claimed.kind != PLAIN):
+            hooks.after_failure(self, claimed, error, verb)
+        return verb

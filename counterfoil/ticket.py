@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from . import kinds
 from .base import Base
 from .clock import random_token, stamp
 from .columns import BigId, Json, Utc
@@ -134,7 +135,11 @@ class Ticket(Base):
     acknowledged_at: Mapped[datetime | None] = mapped_column(Utc)
     acknowledged_by: Mapped[str | None] = mapped_column(String(200))
 
-    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "ticket"}
+    __mapper_args__ = {
+        "polymorphic_on": "kind",
+        "polymorphic_identity": kinds.PLAIN,
+        "_polymorphic_map": kinds.Kinds(),
+    }
 
     __table_args__ = (
         CheckConstraint(f"state IN ({','.join(map(repr, STATES))})", name="state"),
@@ -255,6 +260,30 @@ class Ticket(Base):
         )
         self._root = root
         self._guard = wanted(self.view_model, None if self.encryptor else self.params, guard)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "Ticket" in globals():  # a kind, not Ticket itself
+            kinds.check(cls)
+
+    def before_run(self) -> None:
+        """Of a kind: called in the work's transaction, after the precondition and before the work.
+
+        What it raises is a failure of the ticket. The ticket is an object of the work's session; its own
+        columns may be set.
+        """
+
+    def after_done(self, receipt: Any) -> None:
+        """Of a kind: called in the work's transaction when the work has returned, before the finish.
+
+        What it raises is a failure of the ticket: nothing of the work is kept.
+        """
+
+    def handle_perform_error(self, error: BaseException) -> None:
+        """Of a kind: called once for each failure, after its rollback, in a transaction of its own.
+
+        The ticket is as it has settled (pending again, errored, failed). What it raises is logged.
+        """
 
     @property
     def root(self) -> Any:

@@ -14,11 +14,13 @@ from . import params as stored_params
 from .claimed import Claimed
 from .concealing import Conceal, concealed, concealer
 from .encryptors import CannotDecrypt
+from .kinds import PLAIN
 from .registry import Declaration, ParamsDoNotFit, Registry, RegistryError
 from .running_ticket import RunningTicket
 from .signals import Postpone
 from .signatures import enums_of
 from .tables import Element
+from .ticket import Ticket
 
 
 class CannotResolve(Exception):
@@ -40,6 +42,7 @@ class Job:
     subject: Any  # the root, or a processor's elements
     params: dict[str, Any]
     conceal: Conceal | None = None  # of encrypted params
+    own: Ticket | None = None  # of a kind with own columns and hooks
 
 
 def resolve(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Job:
@@ -57,7 +60,20 @@ def resolve(claimed: Claimed, declaration: Declaration, session: Session, regist
         raise CannotResolve(str(error)) from error
     except (CannotDecrypt, RegistryError) as error:
         raise CannotResolve(f"params of {claimed.view_model}: {error}") from error
-    return Job(declaration, subject, given, conceal)
+    return Job(declaration, subject, given, conceal, _own(claimed, session))
+
+
+def _own(claimed: Claimed, session: Session) -> Ticket | None:
+    """The ticket as an object of its kind, None for a plain one."""
+    if claimed.kind == PLAIN:
+        return None
+    ticket = session.get(Ticket, claimed.id)
+    if ticket is None or type(ticket) is Ticket:
+        raise CannotResolve(
+            f"ticket {claimed.id} is of the kind {claimed.kind!r}, of which this worker has no class: import "
+            "its module where the application is made"
+        )
+    return ticket
 
 
 def _subject(claimed: Claimed, declaration: Declaration, session: Session, registry: Registry) -> Any:
@@ -84,6 +100,8 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
         if declaration.on_unmet == "postpone":
             raise Postpone(reason=NOT_MET)
         return NOT_MET
+    if job.own is not None:
+        job.own.before_run()
     receipt = None
     for call in declaration.callables:
         given = dict(job.params)
@@ -92,6 +110,8 @@ def perform(job: Job, ticket: RunningTicket) -> Any:
         leading = (job.subject,) if declaration.leading else ()
         returned = call(*leading, **given)
         receipt = receipt if returned is None else returned
+    if job.own is not None:
+        job.own.after_done(receipt)
     return receipt if job.conceal is None else concealed(receipt, job.conceal)
 
 

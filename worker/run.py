@@ -133,7 +133,14 @@ def _body(name: str, settings: Settings, host: Counterfoil) -> Any:
     def body(lease: DrainLease, page: Page, mouth: Mouth, wish: Wish) -> None:
         transactions = HostTransactions(engine, host.session_scope, sessions.current)
         witness = PageWitness(page, mouth)
-        runner = Runner(transactions, host.registry, witness, worker=name, app_version=settings.app_version)
+        runner = Runner(
+            transactions,
+            host.registry,
+            witness,
+            worker=name,
+            app_version=settings.app_version,
+            on_error=host.on_error,
+        )
         Drain(lease, runner, transactions, witness, mouth, wish, settings).run()
 
     return body

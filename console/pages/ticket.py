@@ -78,6 +78,7 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
         "edits": _edits(row) if sees_params() else [],
         "edit_given": {},
         "edit_complaints": {},
+        "own": params_table(told.own) if sees_params() else [],
         "raw": json.dumps(raw(told)["ticket"], indent=2, default=str, ensure_ascii=False),
         "may_reveal": g.user.may("admin"),
         "receipt": _receipt(row.receipt),
@@ -136,6 +137,7 @@ def raw(told: queries.Told) -> dict[str, Any]:
     return {
         "ticket": ticket,
         "elements": told.elements,
+        "own": masked(told.own) if sees_params() else {},
         "attempts": attempts,
         "logs": logs,
         "trail": [shown_params(_plain(entry), sees_params()) for entry in told.trail],

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, select, text
 from counterfoil.tables import Attempt, Drain, Element, Log, Traceback, TrailEntry, ViewModelRecord
 from counterfoil.ticket import Ticket
 
+from .own_columns import own_columns
 from .roots import root_link
 from .tickets import COLUMNS
 
@@ -33,6 +34,7 @@ class Told:
     view_model: Row[Any] | None
     elements: list[str]
     element_count: int
+    own: dict[str, Any]
 
 
 def one(connection: Connection, ticket_id: int) -> Told | None:
@@ -58,6 +60,7 @@ def one(connection: Connection, ticket_id: int) -> Told | None:
         root_link(connection, row.root_id),
         connection.execute(known).first(),
         *_elements(connection, ticket_id),
+        own_columns(connection, row),
     )
 
 

@@ -1,6 +1,6 @@
 """The tables beside the ticket's own: what happened, who runs, what is known, who may."""
 
-from .catalogue import RootClass, ViewModelRecord
+from .catalogue import RootClass, TicketKind, ViewModelRecord
 from .errors import ErrorGroup
 from .figures import Rollup, Version
 from .history import Attempt, Log, Traceback, TrailEntry
@@ -31,6 +31,7 @@ __all__ = [
     "ScheduleRecord",
     "Search",
     "Slot",
+    "TicketKind",
     "TicketParam",
     "Traceback",
     "TrailEntry",

@@ -46,6 +46,19 @@ class ViewModelRecord(Base):
     paused_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class TicketKind(Base):
+    """A subclass of Ticket with own columns, in a table of the host's: how the console finds them."""
+
+    __tablename__ = "counterfoil_kinds"
+
+    kind: Mapped[str] = mapped_column(String(50), primary_key=True)
+    table_name: Mapped[str] = mapped_column(String(200))
+    schema_name: Mapped[str | None] = mapped_column(String(200))
+    key_column: Mapped[str] = mapped_column(String(200))
+    columns: Mapped[list[str]] = mapped_column(Json)
+    first_seen_at: Mapped[datetime] = mapped_column(Utc, server_default=stamp())
+
+
 class RootClass(Base):
     """A class of the application whose objects tickets are about."""
 

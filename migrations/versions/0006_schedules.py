@@ -1,4 +1,4 @@
-"""Recurring schedules, notices and the archive."""
+"""Recurring schedules, notices and the archive; kinds of tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,3 +37,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("counterfoil_schedules_pkey")),
     )
     op.create_index("counterfoil_schedules_next", "counterfoil_schedules", ["next_at"], unique=False)
+    op.create_table(
+        "counterfoil_kinds",
+        sa.Column("kind", sa.String(length=50), nullable=False),
+        sa.Column("table_name", sa.String(length=200), nullable=False),
+        sa.Column("schema_name", sa.String(length=200), nullable=True),
+        sa.Column("key_column", sa.String(length=200), nullable=False),
+        sa.Column("columns", Json, nullable=False),
+        sa.Column("first_seen_at", Utc(), server_default=stamp(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("counterfoil_kinds_pkey")),
+    )
