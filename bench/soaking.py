@@ -150,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
         folder = Path(made)
         folder.chmod(0o711)
         redis = RedisServer(folder / "redis")
-        postgres = None if options.sqlite else PostgresServer(folder / "postgres")
+        postgres = None if options.sqlite else PostgresServer(folder / "postgres", durable=True)
         try:
             redis.start()
             if postgres is not None:
