@@ -24,6 +24,7 @@ COMMANDS = {
     "operations": "operations",
     "trail": "trail",
     "keys": "keys",
+    "new": "new",
     "moves": "moves",
 }
 """Command -> module of this package; the command is the module's attribute of the same name."""
