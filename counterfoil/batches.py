@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from . import notices
 from .clock import MOMENT, STAMP, after
 from .database import among, by
 from .options import WrongOption
@@ -139,6 +140,7 @@ def _close(connection: Connection, batch_id: int) -> bool:
         return False
     if row.follow_up is not None and row.follow_up_ticket_id is None:
         _open_follow_up(connection, batch_id)
+    notices.note_batch(connection, batch_id)
     return True
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Float, Integer, Row, String, TextClause, bindparam, text
 from sqlalchemy.types import TypeEngine
 
-from . import lanes, policy
+from . import lanes, notices, policy
 from .clock import RANDOM_TOKEN, STAMP, after, elapsed_ms
 from .columns import Json, Utc
 from .moves import MOVES
@@ -131,4 +131,6 @@ def move(
     row = connection.execute(clause, binds).fetchone()
     if row is not None and elect and row.lane is not None and MOVES[verb].elects:
         lanes.elect(connection, [row.lane])
+    if row is not None and verb in notices.VERBS and row.state in notices.STATES:
+        notices.note_ticket(connection, ticket_id, row.state, values.get("actor"))
     return row

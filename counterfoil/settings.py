@@ -49,6 +49,16 @@ class Settings(BaseSettings):
     backoff_seconds: float = Field(15, gt=0)
     backoff_limit_seconds: float = Field(3600, gt=0)
 
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_tls: str = "starttls"
+    smtp_user: str | None = None
+    smtp_password: str | None = None
+    smtp_sender: str | None = None
+    mail_domain: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = Field(0, ge=0)
     params_visible_to: str = "operator"
@@ -74,6 +84,28 @@ class Settings(BaseSettings):
         if value not in ("viewer", "operator", "admin"):
             raise ValueError("use viewer, operator or admin")
         return value
+
+    @field_validator("smtp_tls")
+    @classmethod
+    def _tls(cls, value: str) -> str:
+        if value not in ("starttls", "tls", "none"):
+            raise ValueError("use starttls, tls or none")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("use an address that begins with https:// (or http://)")
+        return value
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> "Settings":
+        if self.smtp_host and "@" not in (self.smtp_sender or ""):
+            raise ValueError("smtp_host needs smtp_sender, the address that notices are sent from")
+        if self.webhook_url and len(self.webhook_secret or "") < 16:
+            raise ValueError("webhook_url needs webhook_secret, at least 16 characters that sign each notice")
+        return self
 
     @model_validator(mode="after")
     def _renewals_fit_the_lease(self) -> "Settings":

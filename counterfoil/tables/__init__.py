@@ -4,6 +4,7 @@ from .catalogue import RootClass, TicketKind, ViewModelRecord
 from .errors import ErrorGroup
 from .figures import Rollup, Version
 from .history import Attempt, Log, Traceback, TrailEntry
+from .notices import Notice
 from .operations import Operation, OperationItem
 from .packages import Batch, Element
 from .people import ConsoleSession, EntryLink, User
@@ -21,6 +22,7 @@ __all__ = [
     "ErrorGroup",
     "Leader",
     "Log",
+    "Notice",
     "Operation",
     "OperationItem",
     "Process",

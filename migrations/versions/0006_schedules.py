@@ -47,3 +47,39 @@ def upgrade() -> None:
         sa.Column("first_seen_at", Utc(), server_default=stamp(), nullable=False),
         sa.PrimaryKeyConstraint("kind", name=op.f("counterfoil_kinds_pkey")),
     )
+    op.create_table(
+        "counterfoil_notices",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("at", Utc(), server_default=stamp(), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.Column("occasion", sa.String(length=16), nullable=False),
+        sa.Column("topic", sa.String(length=100), nullable=False),
+        sa.Column("ticket_id", BigId, nullable=True),
+        sa.Column("batch_id", BigId, nullable=True),
+        sa.Column("channel", sa.String(length=16), nullable=True),
+        sa.Column("count", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("message", Json, nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("next_at", Utc(), nullable=True),
+        sa.Column("sent_at", Utc(), nullable=True),
+        sa.Column("failed_at", Utc(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("counterfoil_notices_pkey")),
+        sqlite_autoincrement=True,
+    )
+    message = "channel IS NOT NULL"
+    _partial("waiting", ["person", "topic", "id"], "channel IS NULL")
+    _partial("open", ["next_at", "id"], f"{message} AND sent_at IS NULL AND failed_at IS NULL")
+    _partial("told", ["person", "topic", "at"], message)
+    op.create_index("counterfoil_notices_at", "counterfoil_notices", ["at"], unique=False)
+
+
+def _partial(name: str, columns: list[str], where: str) -> None:
+    op.create_index(
+        f"counterfoil_notices_{name}",
+        "counterfoil_notices",
+        columns,
+        unique=False,
+        postgresql_where=sa.text(where),
+        sqlite_where=sa.text(where),
+    )

@@ -49,6 +49,7 @@ def _others(beat: Beat) -> list[tuple[str, str, str, float]]:
         ("workers", "name", "seen_until", PROCESSES_SECONDS),
         ("sessions", "id", "expires_at", SESSIONS_SECONDS),
         ("entry_links", "id", "expires_at", LINKS_SECONDS),
+        ("notices", "id", "at", beat.settings.keep_trouble_days * DAY + 1),
         ("trail", "id", "at", beat.settings.keep_trail_days * DAY + 1),
     ]
 

@@ -15,6 +15,7 @@ from .lifeline import Lifeline
 from .loop import Scheduler
 from .operator import Operator
 from .planter import Planter
+from .postman import Postman
 from .purger import Purger
 from .ringer import Ringer
 from .sampler import Sampler
@@ -37,11 +38,11 @@ def run_scheduler(settings: Settings) -> int:
 def all_duties() -> list[Duty]:
     """Those of the loop, in their order: what starts tickets first, what may be long last."""
     starting: list[Duty] = [Planter(), Ringer(), Lifeline(), Deadlines()]
-    return [*starting, Operator(), Batches(), Grouper(), Sampler(), Purger()]
+    return [*starting, Operator(), Batches(), Grouper(), Sampler(), Postman(), Purger()]
 
 
 def scheduler_engine(url: str) -> Engine:
-    """Two connections (loop and waker), and a network's silence noticed in seconds."""
+    """Three connections (loop, waker and postman), and a network's silence noticed in seconds."""
     if url.startswith("sqlite"):
         return make_engine(url)
     limits = {
@@ -51,4 +52,4 @@ def scheduler_engine(url: str) -> Engine:
         "keepalives_interval": 2,
         "keepalives_count": 3,
     }
-    return make_engine(url, pool_size=2, max_overflow=1, connect_args=limits)
+    return make_engine(url, pool_size=3, max_overflow=1, connect_args=limits)
