@@ -13,7 +13,8 @@ from sqlalchemy.orm import Mapper, Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
-from . import batches, changes, elements, flood_guard, opener
+from . import batches, changes, door, elements, flood_guard, opener
+from .hot import Hot
 from .opened_via import UNSAVED
 from .ringing import note_for_session
 from .roots import key_of, label_of, root_id_of, state_of
@@ -24,6 +25,10 @@ NEW = "counterfoil_new_tickets"
 READ_BACK = (
     *("queue", "priority", "max_attempts", "keep_receipt_minutes", "in_charge", "lane"),
     *("turn", "aside", "aside_since", "state", "opened_at", "due_at", "root_id", "root_label"),
+)
+_FILLED = Hot(
+    lambda dialect: door.typed(f"SELECT {', '.join(READ_BACK)} FROM {door.TABLE} WHERE id = :id"),
+    tuple(Ticket.__table__.c[name].type for name in READ_BACK),
 )
 CHUNK = 500
 
@@ -200,6 +205,12 @@ def _save_again(connection: Connection, waiting: Sequence[Ticket]) -> None:
 
 def _read_back(connection: Connection, read: Sequence[Ticket]) -> None:
     columns = Ticket.__table__.c
+    if len(read) == 1:  # as with most flushes; by SQLAlchemy's own way it costs half as much as the INSERT
+        (ticket,) = read
+        if (filled := _FILLED.first(connection, {"id": ticket.id})) is not None:
+            for name, value in zip(READ_BACK, filled, strict=True):
+                set_committed_value(ticket, name, value)
+        return
     for start in range(0, len(read), CHUNK):
         chunk = {ticket.id: ticket for ticket in read[start : start + CHUNK]}
         rows = connection.execute(
