@@ -17,6 +17,7 @@ from . import (
     answers,
     assets,
     changes,
+    compressed,
     errors,
     guard,
     headers,
@@ -70,7 +71,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
     for part in (
-        headers, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
+        headers, compressed, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
         operation_words, changes, live,
     ):  # fmt: skip
         part.install(app)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import url_for
 
@@ -10,6 +11,7 @@ from .strings import gettext, ngettext
 from .times import exact, number
 
 SAMPLE_OLD = timedelta(seconds=30)
+FAILING_WINDOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Finding:
 
 def findings(house: House, redis: bool | None) -> list[Finding]:
     """All that apply, causes first; an empty list means that all is well."""
-    return [*_infrastructure(house, redis), *_queues(house), *_tickets(house)]
+    symptoms = [*_failing(house), *_behind(house), *_tickets(house)]
+    return [*_infrastructure(house, redis), *_deaf(house), *_paused(house), *symptoms]
 
 
 def _infrastructure(house: House, redis: bool | None) -> list[Finding]:
@@ -47,31 +50,74 @@ def _infrastructure(house: House, redis: bool | None) -> list[Finding]:
     return found
 
 
-def _queues(house: House) -> list[Finding]:
+def _paused(house: House) -> list[Finding]:
     found = []
     for queue in house.queues:
-        name, there = queue.row.name, url_for("queues.one", name=queue.row.name)
         if queue.paused:
-            text = gettext(
-                "Queue %(name)s is paused by %(who)s since %(since)s: %(why)s",
-                name=name,
-                who=queue.row.paused_by or "?",
-                since=exact(queue.row.paused_at) if queue.row.paused_at else "?",
-                why=queue.row.paused_reason or gettext("no reason given"),
-            )
+            there = url_for("queues.one", name=queue.row.name)
+            text = gettext("Queue %(name)s is paused %(told)s", name=queue.row.name, told=_told(queue.row))
             found.append(Finding("warn", text, there))
-        elif queue.due and not queue.workers and house.workers:
-            text = gettext("No worker listens to queue %(name)s, and tickets wait in it.", name=name)
-            found.append(Finding("error", text, there))
-        elif queue.is_behind:
-            wait = timedelta(milliseconds=queue.oldest_wait_ms)
-            text = gettext(
-                "Queue %(name)s is behind: its oldest ticket waits since %(at)s.",
-                name=name,
-                at=exact(house.now - wait),
-            )
-            found.append(Finding("warn", text, there))
+    for row in house.paused_view_models:
+        there = url_for("view_models.one", name=row.name)
+        text = gettext("View model %(name)s is paused %(told)s", name=row.name, told=_told(row))
+        found.append(Finding("warn", text, there))
     return found
+
+
+def _told(row: Any) -> str:
+    return gettext(
+        "by %(who)s since %(since)s: %(why)s",
+        who=row.paused_by or "?",
+        since=exact(row.paused_at) if row.paused_at else "?",
+        why=row.paused_reason or gettext("no reason given"),
+    )
+
+
+def _deaf(house: House) -> list[Finding]:
+    return [
+        Finding(
+            "error",
+            gettext("No worker listens to queue %(name)s, and tickets wait in it.", name=queue.row.name),
+            url_for("queues.one", name=queue.row.name),
+        )
+        for queue in house.queues
+        if queue.due and not queue.workers and not queue.paused and house.workers
+    ]
+
+
+def _failing(house: House) -> list[Finding]:
+    return [
+        Finding(
+            "error",
+            gettext(
+                "Queue %(name)s is failing: %(n)s of %(all)s attempts since %(since)s, usually %(usual)s %%.",
+                name=queue.row.name,
+                n=number(queue.failing),
+                all=number(queue.attempts),
+                since=exact((house.sampled_at or house.now) - FAILING_WINDOW),
+                usual=f"{queue.usual_failing * 100:.0f}",
+            ),
+            url_for("errors"),
+        )
+        for queue in house.queues
+        if queue.is_failing
+    ]
+
+
+def _behind(house: House) -> list[Finding]:
+    return [
+        Finding(
+            "warn",
+            gettext(
+                "Queue %(name)s is behind: its oldest ticket waits since %(at)s.",
+                name=queue.row.name,
+                at=exact(house.now - timedelta(milliseconds=queue.oldest_wait_ms)),
+            ),
+            url_for("queues.one", name=queue.row.name),
+        )
+        for queue in house.queues
+        if queue.is_behind and not queue.paused and queue.workers
+    ]
 
 
 def _tickets(house: House) -> list[Finding]:

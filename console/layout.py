@@ -100,6 +100,7 @@ def places() -> list[Place]:
         Place("expiring", gettext("Expiring"), "clock"),
         Place("operations", gettext("Operations"), "layers"),
         Place("queues", gettext("Queues"), "inbox"),
+        Place("view_models", gettext("View models"), "settings"),
         Place("batches", gettext("Batches"), "archive"),
         Place("schedules", gettext("Schedules"), "refresh-cw"),
         Place("trail", gettext("Trail"), "history"),

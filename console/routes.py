@@ -47,6 +47,7 @@ from . import live
 from .pages import (
     acts,
     batches,
+    charts,
     editing,
     error_groups,
     expiring,
@@ -67,6 +68,7 @@ from .pages import (
     trail,
     undo,
     users,
+    view_models,
     workers,
 )
 from .roles import ADMIN, OPERATOR, PUBLIC, VIEWER
@@ -96,6 +98,7 @@ TABLE = (
     Route("/sign-out", "sign_out", sign_in.sign_out, PUBLIC, POST),
     Route("/first-entry/<token>", "first_entry", first_entry.first_entry, PUBLIC, BOTH),
     Route("/", "overview", overview.overview, VIEWER),
+    Route("/charts", "charts", charts.charts, VIEWER),
     Route("/tickets", "tickets", tickets.tickets, VIEWER),
     Route("/tickets/rows", "tickets.rows", tickets.rows, VIEWER),
     Route("/tickets/<int:ticket_id>", "tickets.one", ticket.ticket, VIEWER),
@@ -127,6 +130,12 @@ TABLE = (
     Route("/queues/<path:name>", "queues.one", queues.one, VIEWER),
     Route("/queues/<path:name>/pause", "queues.pause", queues.pause, OPERATOR, POST),
     Route("/queues/<path:name>/resume", "queues.resume", queues.resume, OPERATOR, POST),
+    Route("/queues/<path:name>/pool-size", "queues.pool_size", queues.pool_size, OPERATOR, POST),
+    Route("/view-models", "view_models", view_models.view_models, VIEWER),
+    Route("/view-models/<path:name>", "view_models.one", view_models.one, VIEWER),
+    Route("/view-models/<path:name>/pause", "view_models.pause", view_models.pause, OPERATOR, POST),
+    Route("/view-models/<path:name>/resume", "view_models.resume", view_models.resume, OPERATOR, POST),
+    Route("/view-models/<path:name>/route", "view_models.route", view_models.route, OPERATOR, POST),
     Route("/batches", "batches", batches.batches, VIEWER),
     Route("/batches/<int:batch_id>", "batches.one", batches.one, VIEWER),
     Route("/schedules", "schedules", schedules.schedules, VIEWER),

@@ -1,6 +1,5 @@
-// A page that shows [data-live="topic"] hears when the topic changes and fetches what it shows.
-// Rows keep their place and height: contents change cell by cell, never under the focus; new rows wait behind
-// "12 new - show"; a row that leaves the filter stays, greyed, until the reader asks. Hidden tabs hear nothing.
+// [data-live="topic"] hears when its topic changes and fetches what it shows, cell by cell, never under the focus;
+// new rows wait behind "12 new - show", gone ones stay greyed until the reader asks.
 const EVERY_MS = 800, POLL_MS = 3000;
 let source = null, polling = 0, timer = 0, last = 0, busy = false, again = false;
 const shown = () => document.querySelector("[data-live]");

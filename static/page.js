@@ -1,5 +1,4 @@
-// What every page does by itself: toasts leave, menus and dialogs open and close, relative times stay true, title
-// and icon tell how many are errored, panels that poll do so while the page is seen.
+// What every page does by itself: toasts, menus, dialogs, relative times, errored in title and icon, the beat.
 const TOAST_MS = 8000, UNDO_MS = 30000, BEAT_MS = 5000;
 
 document.addEventListener("click", (event) => {

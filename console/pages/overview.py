@@ -1,12 +1,16 @@
 """The first page: is anything wrong, what, and since when."""
 
+from typing import Any
+
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
+from .. import charts
 from ..answers import page
 from ..database import db
 from ..findings import findings
+from ..htmx import htmx
 from ..queries.house import house
 from ..redis_reach import redis_answers
 
@@ -14,12 +18,14 @@ TILES = ("pending", "running", "retrying", "errored", "held", "done")
 
 
 def overview() -> Response:
-    """What is wrong, the numbers and the queues; without the database, the page says so and stands."""
+    """What is wrong, the numbers, queues and charts; without the database, the page says so and stands."""
     try:
         now = house(db.session.connection())
     except SQLAlchemyError:
         db.session.rollback()
         current_app.logger.exception("the overview cannot read the database")
         return page("overview/away.html", fragment="overview/away_panel.html", status=503)
-    found = findings(now, redis_answers(current_app.config["COUNTERFOIL"].redis_url))
-    return page("overview/page.html", fragment="overview/panel.html", house=now, found=found, tiles=TILES)
+    redis = redis_answers(current_app.config["COUNTERFOIL"].redis_url)
+    drawn = {} if htmx.wants_fragment else charts.context()  # the charts are a part of their own
+    told: dict[str, Any] = {"house": now, "found": findings(now, redis), "tiles": TILES, "redis": redis}
+    return page("overview/page.html", fragment="overview/panel.html", **told, **drawn)

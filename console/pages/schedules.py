@@ -11,9 +11,9 @@ from counterfoil.schedule_acts import pause_schedule, resume_schedule, run_now
 
 from ..answers import go, moved_on, page, toast, unfit
 from ..database import db
+from ..pause_form import HOURS
 from ..queries.schedules import schedules as read
 from ..strings import gettext
-from .queues import HOURS
 
 
 def schedules() -> Response:

@@ -1,13 +1,14 @@
 """Whether the house stands: the last snapshot, the scheduler, the workers, the queues."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import sqrt
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from counterfoil.clock import moment
-from counterfoil.tables import Drain, Leader, Process, Queue, Sample
+from counterfoil.tables import Drain, Leader, Process, Queue, Sample, ViewModelRecord
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,36 @@ class QueueNow:
     oldest_wait_ms: int
     running: int
     workers: int
+    drains: int = 0
+    rate: int = 0
+    """Finished in the last minute."""
+    attempts: int = 0
+    failing: int = 0
+    """Of the attempts of the last five minutes."""
+    usual_failing: float = 0.0
+    growth: int | None = None
+    """Of due tickets, a minute; None: not watched for a minute yet."""
+    views: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def failing_share(self) -> float:
+        """Of its attempts in the last five minutes, 0 to 1."""
+        return self.failing / self.attempts if self.attempts else 0.0
+
+    @property
+    def is_failing(self) -> bool:
+        """Its share of failures over five minutes passes its usual by more than chance does.
+
+        Three standard errors of a share of that many attempts (binomial), and three failures at least.
+        """
+        usual = max(self.usual_failing, 0.01)
+        spread = sqrt(usual * (1 - usual) / self.attempts) if self.attempts and usual < 1 else 0.0
+        return self.failing >= 3 and self.failing_share > usual + 3 * spread
+
+    @property
+    def empty_in_minutes(self) -> float | None:
+        """When what is due is worked off at the pace of the last minutes; None: it is not getting less."""
+        return self.due / -self.growth if self.due and self.growth is not None and self.growth < 0 else None
 
     @property
     def is_behind(self) -> bool:
@@ -38,6 +69,9 @@ class House:
     scheduler_until: datetime | None
     workers: list[Row[Any]]
     queues: list[QueueNow]
+    paused_view_models: list[Row[Any]]
+    seen: dict[str, datetime]
+    """Sort of process (worker, scheduler) -> the newest sign of life of one."""
 
     @property
     def has_scheduler(self) -> bool:
@@ -46,7 +80,7 @@ class House:
 
 
 def house(connection: Connection) -> House:
-    """Read it: five short statements, each by a primary key or on a small table."""
+    """Read it: seven short statements, each by a primary key or on a small table."""
     now: datetime = connection.execute(select(moment())).scalar_one()
     sample = connection.execute(select(Sample.__table__).order_by(Sample.id.desc()).limit(1)).first()
     until = connection.execute(select(Leader.until).order_by(Leader.until.desc()).limit(1)).scalar()
@@ -62,7 +96,22 @@ def house(connection: Connection) -> House:
         until,
         workers,
         [_queue(row, figures.get(row.name, {}), workers, now) for row in rows],
+        paused_view_models(connection, now),
+        _last_seen(connection),
     )
+
+
+def _last_seen(connection: Connection) -> dict[str, datetime]:
+    newest = select(Process.sort, func.max(Process.seen_at)).group_by(Process.sort)
+    return {row[0]: row[1] for row in connection.execute(newest)}
+
+
+def paused_view_models(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """View models that are paused now, by name."""
+    record = ViewModelRecord
+    query = select(record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
+    still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
+    return [*connection.execute(query.where(still).order_by(record.name).limit(50))]
 
 
 def processes(connection: Connection) -> list[Row[Any]]:
@@ -97,4 +146,11 @@ def _queue(row: Row[Any], figures: dict[str, Any], workers: list[Row[Any]], now:
         int(figures.get("oldest_wait_ms") or 0),
         int(figures.get("running", 0)),
         sum(1 for worker in workers if row.name in (worker.queues or ())),
+        int(figures.get("drains", 0)),
+        int(figures.get("rate", 0)),
+        int(figures.get("attempts", 0)),
+        int(figures.get("failing", 0)),
+        float(figures.get("usual_failing") or 0),
+        figures.get("growth"),
+        figures.get("views", {}),
     )

@@ -85,6 +85,13 @@ class TrailEntry(Base):
         Index("counterfoil_trail_ticket", "ticket_id", "id"),
         Index("counterfoil_trail_at", "at"),
         Index("counterfoil_trail_operation", "operation_id"),
+        # What is not about a ticket: what charts mark, behind no million of bulk acts.
+        Index(
+            "counterfoil_trail_house",
+            "at",
+            postgresql_where=text("ticket_id IS NULL"),
+            sqlite_where=text("ticket_id IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)

@@ -43,4 +43,12 @@ def upgrade() -> None:
         sa.Column("view_models", Json, nullable=True),
         sa.PrimaryKeyConstraint("app_version", name=op.f("counterfoil_versions_pkey")),
     )
+    op.create_index(
+        "counterfoil_trail_house",
+        "counterfoil_trail",
+        ["at"],
+        unique=False,
+        postgresql_where=sa.text("ticket_id IS NULL"),
+        sqlite_where=sa.text("ticket_id IS NULL"),
+    )
     op.create_index("counterfoil_attempts_ended", "counterfoil_attempts", ["ended_at"], unique=False)

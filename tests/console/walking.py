@@ -38,6 +38,7 @@ def furnish(engine: Engine) -> dict[str, object]:
     """A queue, a schedule, a ticket, a batch and an operation; returns values for the addresses' parts."""
     with engine.begin() as connection:
         connection.execute(insert(ViewModelRecord).values(name="Customer.greet", sort="method"))
+        connection.execute(insert(ViewModelRecord).values(name="default", sort="target"))
         connection.execute(insert(Queue).values(name="default"))
         daily = {"name": "default", "cron": "0 3 * * *", "zone": "UTC", "view_model": "Customer.greet"}
         connection.execute(insert(ScheduleRecord).values(**daily, catch_up="one"))
