@@ -36,6 +36,7 @@ class Notice(Base):
             postgresql_where=text(IS_MESSAGE), sqlite_where=text(IS_MESSAGE),
         ),
         Index("counterfoil_notices_at", "at"),
+        {"sqlite_autoincrement": True},  # a receiver ignores an id that it has seen
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
