@@ -35,6 +35,7 @@ from . import (
 from .database import bind
 from .form_cookie import FormCookie
 from .htmx import htmx
+from .pages import wait
 from .places import folder
 from .secret import signing_key
 from .start_checks import is_production
@@ -72,7 +73,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     CSRFProtect(app)
     for part in (
         headers, compressed, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
-        operation_words, changes, live,
+        operation_words, changes, live, wait,
     ):  # fmt: skip
         part.install(app)
     return app

@@ -69,6 +69,7 @@ from .pages import (
     undo,
     users,
     view_models,
+    wait,
     workers,
 )
 from .roles import ADMIN, OPERATOR, PUBLIC, VIEWER
@@ -97,6 +98,9 @@ TABLE = (
     Route("/sign-in", "sign_in", sign_in.sign_in, PUBLIC, BOTH),
     Route("/sign-out", "sign_out", sign_in.sign_out, PUBLIC, POST),
     Route("/first-entry/<token>", "first_entry", first_entry.first_entry, PUBLIC, BOTH),
+    Route("/wait/<token>", "wait", wait.page, PUBLIC),
+    Route("/wait/<token>.json", "wait.json", wait.as_json, PUBLIC),
+    Route("/wait/<token>/live", "wait.live", wait.live, PUBLIC),
     Route("/", "overview", overview.overview, VIEWER),
     Route("/charts", "charts", charts.charts, VIEWER),
     Route("/tickets", "tickets", tickets.tickets, VIEWER),

@@ -22,6 +22,7 @@ from .hooks import OnError
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
 from .ticket import Ticket
+from .waiting_pages import WaitingPages, below
 
 EXTENSION = "counterfoil"
 
@@ -123,6 +124,13 @@ class Counterfoil:
 
         self._use(FlaskSessions(app, db))
         app.extensions[EXTENSION] = copy(self)  # a factory may make another app with the same extension
+
+    def waiting_at(self, path: str, wrapped: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """The WSGI application with the waiting pages below `path` (`/wait` gives /wait/<token>).
+
+        `app.wsgi_app = tickets.waiting_at("/wait", app.wsgi_app)`; options are those of `WaitingPages`.
+        """
+        return below(path, WaitingPages(lambda: self.engine.connect(), **options), wrapped)
 
     def session_scope(self) -> AbstractContextManager[Session]:
         """The host's session for one unit of work (Flask: in an app context), removed at the block's end."""

@@ -15,7 +15,8 @@ def create_app() -> Flask:
     app = Flask(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings().database_url
     db.init_app(app)
-    Counterfoil(app, db)
+    tickets = Counterfoil(app, db)
+    app.wsgi_app = tickets.waiting_at("/wait", app.wsgi_app)  # type: ignore[method-assign]
     with app.app_context():
         create_tables()
         hire_staff()

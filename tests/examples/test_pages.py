@@ -98,3 +98,12 @@ def test_many_processes_may_make_the_tables_at_the_same_moment(
     monkeypatch.setenv("DATABASE_URL", database_url)
     with ProcessPoolExecutor(6, get_context("spawn")) as pool:
         assert len(set(pool.map(start_the_shop, range(12)))) == 1
+
+
+def test_a_forms_page_shows_how_the_rest_of_it_stands(browser: FlaskClient, shop: Flask) -> None:
+    at = browser.post("/forms", data={"name": "Ada Lovelace"}).location
+    ((token,),) = rows(shop, "SELECT token FROM counterfoil_tickets")
+    assert f'<iframe src="/wait/{token}"' in browser.get(at).text
+    waiting = browser.get(f"/wait/{token}")
+    assert "It waits for its turn." in waiting.text
+    assert "frame-ancestors 'self'" in waiting.headers["Content-Security-Policy"]

@@ -3,6 +3,8 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from counterfoil import Ticket
+
 from ..db import db
 from ..forms import CardForm, submit
 from ..mail import Mail
@@ -19,7 +21,9 @@ def create() -> Response:
 
 def show(key: int) -> str:
     """The form, as far as it is."""
-    return render_template("shop/form.html", form=db.get_or_404(CardForm, key))
+    form = db.get_or_404(CardForm, key)
+    mine = db.select(Ticket.token).where(Ticket.root_id == f"CardForm!{key}").order_by(Ticket.id).limit(1)
+    return render_template("shop/form.html", form=form, token=db.session.scalar(mine))
 
 
 def fields(key: int) -> str:
