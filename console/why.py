@@ -1,13 +1,13 @@
 """Why a ticket is not running: every reason that applies, most binding first, each with its remedy.
 
-A pure function of the facts that `queries/standing.py` read. It tells reasons that exist so far; it does not
-reckon when the ticket will run.
+A pure function of the facts that `queries/standing.py` read. When a ticket's turn comes is reckoned from what
+its queue finished in the last minute, as if those ahead were like those; no more is promised.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, url_for
+from flask import url_for
 
 from .queries.standing import MOST_AHEAD, Standing
 from .strings import gettext, ngettext
@@ -57,15 +57,20 @@ def _aside(row: Any, facts: Standing) -> Reason | None:
         )
         return Reason("root", text)
     known = facts.view_model
-    if known is not None and known.paused:
+    if known is not None and known.paused and not (known.paused_until and known.paused_until <= facts.now):
         text = gettext("The view model is paused") + _who(known)
         return Reason("view-model-paused", text, *_to("view_models", known.name))
+    if row.aside == "paused":
+        text = gettext("Its view model was paused; the scheduler puts it back, oldest first.")
+        return Reason("coming-back", text, *_to("view_models", row.view_model))
     lacking = known is None or known.known_until is None or known.known_until < facts.now
     if row.aside == "unknown" or (lacking and facts.workers):  # without any worker, that is the reason
-        version = known.app_version if known else None
+        versions = facts.versions or ([known.app_version] if known and known.app_version else [])
         text = gettext("Known to no live worker: %(name)s.", name=row.view_model)
-        if version:
-            text += " " + gettext("It was last known to version %(version)s.", version=version)
+        if versions:
+            text += " " + gettext("Versions that know it: %(versions)s.", versions=", ".join(versions[:5]))
+        else:
+            text += " " + gettext("No version that has run here knows it.")
         return Reason("unknown", text, *_to("workers"))
     return None
 
@@ -143,14 +148,25 @@ def _ahead(row: Any, facts: Standing) -> Reason | None:
     if not facts.ahead or row.due_at > facts.now:
         return None
     if facts.ahead >= MOST_AHEAD:
-        text = gettext("More than %(n)s tickets are ahead of it in its queue.", n=MOST_AHEAD)
+        text = gettext("More than %(n)s tickets are ahead of it in its queue", n=MOST_AHEAD)
     else:
         text = ngettext(
-            "%(num)d ticket is ahead of it in its queue.",
-            "%(num)d tickets are ahead of it in its queue.",
+            "%(num)d ticket is ahead of it in its queue",
+            "%(num)d tickets are ahead of it in its queue",
             facts.ahead,
         )
+    text += _in_about(facts)
     return Reason("ahead", text, url_for("tickets", tab="pending", queue=row.queue), gettext("see them"))
+
+
+def _in_about(facts: Standing) -> str:
+    if facts.rate is None:
+        return "."
+    if facts.rate == 0:
+        return gettext(": its turn does not come at this rate, nothing was finished in the last minute.")
+    minutes = max(1, round(facts.ahead / facts.rate))
+    more = gettext("more than") if facts.ahead >= MOST_AHEAD else gettext("about")
+    return ngettext(": %(more)s %(num)d minute.", ": %(more)s %(num)d minutes.", minutes, more=more)
 
 
 def _any_moment() -> Reason:
@@ -165,12 +181,11 @@ def _who(paused: Any) -> str:
     return text + (f": {paused.paused_reason}" if paused.paused_reason else "")
 
 
-def _to(endpoint: str, name: str | None = None) -> tuple[str | None, str | None]:
-    """A link to a page, if this version has it."""
-    if endpoint not in current_app.view_functions:
-        return None, None
+def _to(endpoint: str, name: str | None = None) -> tuple[str, str]:
+    """A link to the page of a thing, or to a list."""
     words = {"queues": gettext("to the queue"), "view_models": gettext("to the view model")}
-    return url_for(endpoint) + (f"#{name}" if name else ""), words.get(endpoint, gettext("to the workers"))
+    there = url_for(f"{endpoint}.one", name=name) if name else url_for(endpoint)
+    return there, words.get(endpoint, gettext("to the workers"))
 
 
 def _ticket(ticket_id: int) -> tuple[str, str]:

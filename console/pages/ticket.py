@@ -18,9 +18,11 @@ from ..answers import gone, page
 from ..changes import shown_params
 from ..database import db
 from ..masking import MASK, is_secret, masked, masked_text, params_table
+from ..panels import panel
 from ..queries import ticket as queries
 from ..queries.standing import standing
 from ..queries.tickets import database_now
+from ..queries.view_models import Usual, usual
 from ..ticket_words import VERB_ICONS
 from ..timeline import timeline
 from ..why import reasons
@@ -83,6 +85,7 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
         "may_reveal": g.user.may("admin"),
         "receipt": _receipt(row.receipt),
         "target": "#ticket",
+        "usual": _usual(connection, row, now),
     }
 
 
@@ -142,6 +145,14 @@ def raw(told: queries.Told) -> dict[str, Any]:
         "logs": logs,
         "trail": [shown_params(_plain(entry), sees_params()) for entry in told.trail],
     }
+
+
+def _usual(connection: Connection, row: Any, now: datetime) -> Usual | None:
+    """How long its view model usually runs, while it runs."""
+    if row.state != "running":
+        return None
+    names = [row.view_model]
+    return panel("usual run time", lambda c: usual(c, names, now).get(row.view_model)).value
 
 
 def _receipt(receipt: Any) -> str | None:

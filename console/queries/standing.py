@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text, tuple_
 
-from counterfoil.tables import Leader, Process, Queue, Slot, TrailEntry, ViewModelRecord
+from counterfoil.tables import Leader, Process, Queue, Sample, Slot, TrailEntry, Version, ViewModelRecord
 from counterfoil.ticket import Ticket
 
 MOST_AHEAD = 1000
@@ -29,6 +29,10 @@ class Standing:
     schedulers: list[Row[Any]]
     leader_until: datetime | None
     ahead: int
+    rate: int | None
+    """Tickets of its queue that finished within the last minute, by the last snapshot."""
+    versions: list[str]
+    """Versions of the application that know its view model, newest first."""
 
 
 def standing(connection: Connection, row: Row[Any], now: datetime) -> Standing:
@@ -52,7 +56,20 @@ def standing(connection: Connection, row: Row[Any], now: datetime) -> Standing:
         [process for process in processes if process.sort == "scheduler"],
         connection.execute(select(Leader.until).order_by(Leader.until.desc()).limit(1)).scalar(),
         _ahead(connection, row, now),
+        _rate(connection, row),
+        _versions(connection, row),
     )
+
+
+def _rate(connection: Connection, row: Row[Any]) -> int | None:
+    queues = connection.execute(select(Sample.queues).order_by(Sample.id.desc()).limit(1)).scalar()
+    rate = (queues or {}).get(row.queue, {}).get("rate")
+    return None if rate is None else int(rate)
+
+
+def _versions(connection: Connection, row: Row[Any]) -> list[str]:
+    newest = select(Version.app_version, Version.view_models).order_by(Version.first_seen_at.desc()).limit(50)
+    return [name for name, known in connection.execute(newest) if row.view_model in (known or ())]
 
 
 def _first(connection: Connection, query: Any) -> Row[Any] | None:

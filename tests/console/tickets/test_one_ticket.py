@@ -8,21 +8,27 @@ import pytest
 from sqlalchemy import Engine, delete, insert, update
 
 from counterfoil.acts import Actor, act
+from counterfoil.histogram import bucket
 from counterfoil.tables import (
     Attempt,
+    Drain,
     Log,
     Process,
     Queue,
+    Rollup,
     RootClass,
+    Sample,
     Slot,
     Traceback,
     TrailEntry,
+    Version,
     ViewModelRecord,
 )
 from counterfoil.ticket import STATES, Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
 
+EVER = datetime(2099, 1, 1, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}${x}\u202e"
 
 
@@ -221,3 +227,64 @@ def test_why_names_full_pools_paused_view_models_unsaved_roots_and_the_turn_of_a
     assert "bank is down" in otto.get(f"/tickets/{paused}").text
     assert "lane-turn" in reasons(otto, second)
     assert f'href="/tickets/{first}"' in otto.get(f"/tickets/{second}").text
+
+
+@pytest.mark.parametrize(
+    ("rate", "says"),
+    [(None, "ahead of it in its queue.<"), (0, "does not come at this rate"), (1, "about 2 minutes."),
+     (90, "about 1 minute.")],
+)  # fmt: skip
+def test_why_reckons_when_its_turn_comes(otto: Browser, engine: Engine, rate: int | None, says: str) -> None:
+    with engine.begin() as connection:
+        for _ in range(2):
+            ticket(connection, queue="numbers")
+        last = ticket(connection, queue="numbers", priority=9)
+        figures = {"numbers": {"rate": rate} if rate is not None else {}}
+        connection.execute(insert(Sample).values(counts={}, queues=figures, rates={}))
+    page = otto.get(f"/tickets/{last}").text
+    assert "2 tickets are ahead of it" in page
+    assert says.removesuffix("<") in page
+
+
+def test_why_leads_to_the_pages_where_it_is_mended_and_names_versions(otto: Browser, engine: Engine) -> None:
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        known(connection, "Paused", queue="q", paused=True, paused_by="ada")
+        known(connection, "Lifted", queue="r", known_until=now + timedelta(hours=1))
+        over = {"paused": True, "paused_until": now - timedelta(hours=1), "known_until": EVER}
+        known(connection, "Over", queue="s", **over)
+        connection.execute(insert(Version).values(app_version="7.1", view_models=["Gone.away"]))
+        connection.execute(insert(Process).values(name="w", sort="worker", queues=["q"], seen_until=EVER))
+        aside = {"queue": "q", "aside": "paused", "aside_since": now, "turn": False}
+        paused, lifted = (ticket(connection, view_model=name, **aside) for name in ("Paused", "Lifted"))
+        over_one = ticket(connection, view_model="Over", queue="q")
+        gone = ticket(connection, view_model="Gone.away", queue="q", aside="unknown", turn=False)
+    assert 'href="/view-models/Paused"' in otto.get(f"/tickets/{paused}").text
+    assert reasons(otto, lifted)[0] == "coming-back"
+    assert "view-model-paused" not in reasons(otto, over_one)
+    assert "Versions that know it: 7.1." in otto.get(f"/tickets/{gone}").text
+    with engine.begin() as connection:
+        connection.execute(update(Queue).where(Queue.name == "q").values(paused=True))
+    assert 'href="/queues/q"' in otto.get(f"/tickets/{over_one}").text
+
+
+def test_a_running_ticket_tells_its_time_beside_the_usual_its_lease_and_its_last_line(
+    otto: Browser, engine: Engine
+) -> None:
+    now = datetime.now(UTC)
+    hist = {str(bucket(2000)): 9}
+    row = {"span_seconds": 900, "queue": "", "view_model": "Customer.assign_number", "finished": 9}
+    with engine.begin() as connection:
+        runs = ticket(connection, "running", started_at=now - timedelta(seconds=90))
+        drain = {"id": "drain1", "queue": "default", "worker": "worker 7", "until": EVER, "ticket_id": runs}
+        connection.execute(insert(Drain).values(progress_done=3, progress_total=10, **drain))
+        connection.execute(insert(Rollup).values(at=now - timedelta(hours=2), runs=hist, **row))
+        for line in ("begun", "page 3 of 10"):
+            connection.execute(insert(Log).values(ticket_id=runs, claim=1, level=20, message=line))
+    head = otto.get(f"/tickets/{runs}").text.partition('class="one-head"')[2].partition("</header>")[0]
+    assert "So far 1 min 3" in head
+    assert "usually 1.9 s, 95 % within 1.9 s" in head
+    assert "worker 7" in head
+    assert "lease renewed" in head
+    assert "<progress" in head
+    assert "page 3 of 10</q>" in head
