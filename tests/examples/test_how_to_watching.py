@@ -29,7 +29,7 @@ def test_the_page_s_commands_and_python_do_what_it_says(engine: Engine, tmp_path
         done = CliRunner().invoke(main, words, env=environment)
         assert done.exit_code == 0, f"{line}: {done.output}"
     (code,) = blocks("watching.md")
-    exec(code, {"engine": engine, "Actor": Actor, "pause_view_model": pause_view_model})  # noqa: S102
+    exec(code, {"engine": engine, "Actor": Actor, "pause_view_model": pause_view_model})
     with engine.connect() as connection:
         verbs = connection.execute(text("SELECT verb FROM counterfoil_trail ORDER BY id")).scalars().all()
     assert verbs == ["pool-size", "pause", "resume", "pause", "resume", "route", "route", "pause"]
