@@ -18,6 +18,7 @@ from counterfoil.bell import ring
 from counterfoil.database import make_engine
 
 from . import peers
+from .bare import GO
 from .rig import Rig, arguments, know, rig, tell, wait_until
 
 LIMIT_SECONDS = 120.0
@@ -36,7 +37,8 @@ class Contestant:
 
 def contestants(jobs: int) -> list[Contestant]:
     """Ours on both databases, RQ's two workers; RQ runs fewer jobs, it takes long enough."""
-    found = []
+    bare = _ours("PostgreSQL", "Bench.nothing", ["-m", "bench.bare", "worker"])
+    found = [Contestant("bare loop, PostgreSQL, nothing", jobs, bare)]
     for work, peer in (("nothing", "peer_nothing"), ("insert", "peer_insert")):
         for name in ("PostgreSQL", "SQLite"):
             found.append(Contestant(f"ours, {name}, {work}", jobs, _ours(name, f"Bench.{work}")))
@@ -45,11 +47,12 @@ def contestants(jobs: int) -> list[Contestant]:
     return found
 
 
-def _ours(database: str, work: str) -> Callable[[Rig, int], float]:
+def _ours(database: str, work: str, command: list[str] = OURS) -> Callable[[Rig, int], float]:
     def run(where: Rig, n: int) -> float:
         url = where.database_url if database == "PostgreSQL" else where.sqlite_url
-        with where.workers([OURS] * 2, url):
+        with where.workers([command] * 2, url):
             fill(url, work, n)
+            where.redis.set(GO, 1)
             ring(where.redis, {"bench": 0})
             return _rate(url, where)
 
@@ -147,5 +150,9 @@ def _ratios(medians: dict[str, float]) -> dict[str, float]:
         for ours in ("PostgreSQL", "SQLite")
         for worker in ("SimpleWorker", "forking Worker")
     }
+    pairs["nothing: PostgreSQL to the bare loop"] = (
+        "ours, PostgreSQL, nothing",
+        "bare loop, PostgreSQL, nothing",
+    )
     both = {name: pair for name, pair in pairs.items() if set(pair) <= set(medians)}
     return {name: round(medians[mine] / medians[theirs], 2) for name, (mine, theirs) in both.items()}
