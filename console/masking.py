@@ -1,18 +1,13 @@
 """What must not be read over a shoulder: values under keys that name a secret, also in text (S9)."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from counterfoil.masking import MASK, is_secret, masked, masked_text
 from counterfoil.params import TAG
 
-MASK = "********"
-_KEYS = re.compile(r"password|passwd|secret|token|key|authorization", re.IGNORECASE)
-_IN_TEXT = re.compile(
-    r"""((?:password|passwd|secret|token|api[_-]?key|authorization)["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?)"""
-    r"""("[^"]*"|'[^']*'|[^\s,;&)\]}"']+)""",
-    re.IGNORECASE,
-)
+__all__ = ["MASK", "Param", "is_secret", "masked", "masked_text", "params_table"]
+
 _LIST = 100
 
 
@@ -26,34 +21,13 @@ class Param:
     masked: bool = False
 
 
-def is_secret(name: str) -> bool:
-    """Whether what stands under this name is not shown."""
-    return bool(_KEYS.search(name))
-
-
-def masked(value: Any, name: str = "") -> Any:
-    """The same JSON value with what stands under a secret's key replaced, however deep."""
-    if name and _KEYS.search(name) and value is not None:
-        return MASK
-    if isinstance(value, dict):
-        return {key: masked(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [masked(inner) for inner in value]
-    return value
-
-
-def masked_text(text: str | None) -> str:
-    """A text (error, traceback, log line) with `password=...` and the like replaced."""
-    return _IN_TEXT.sub(lambda found: found[1] + MASK, text or "")
-
-
 def params_table(params: Any, reveal: bool = False) -> list[Param]:
     """Stored params as lines: name, type, text; secrets masked unless they are revealed."""
     if not isinstance(params, dict):
         return []
     return [
         Param(str(name), "", MASK, True)
-        if not reveal and _KEYS.search(str(name)) and value is not None
+        if not reveal and is_secret(str(name)) and value is not None
         else Param(str(name), *_told(value if reveal else masked(value)))
         for name, value in params.items()
     ]

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     keep_trouble_days: int = Field(30, ge=0)
     keep_trail_days: int = Field(400, ge=400)
+    archive_folder: Path | None = None
     unknown_grace_minutes: float = Field(15, ge=0)
 
     beat_seconds: float = Field(1.0, gt=0, le=60)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, bindparam, text
 
 from . import door
-from .clock import MOMENT, STAMP, elapsed_ms
+from .clock import MOMENT, STAMP, ago, elapsed_ms
 from .database import by
 from .errors import Failure
 from .sweeps import sweep
@@ -186,7 +186,12 @@ def remember(
     if failure is not None and failure.traceback:
         traceback_id = hashlib.sha256(failure.traceback.encode()).hexdigest()
         connection.execute(
-            text("INSERT INTO counterfoil_tracebacks (id, text) VALUES (:id, :text) ON CONFLICT DO NOTHING"),
+            # Seen again: the purge, which may be at it, finds it young.
+            text(
+                "INSERT INTO counterfoil_tracebacks (id, text) VALUES (:id, :text) ON CONFLICT (id) "
+                f"DO UPDATE SET seen_at = {STAMP[connection.dialect.name]} WHERE "
+                f"counterfoil_tracebacks.seen_at < {ago(connection.dialect.name, 86_400)}"
+            ),
             {"id": traceback_id, "text": failure.traceback},
         )
     dialect = connection.dialect.name

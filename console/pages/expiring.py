@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import g, request, url_for
+from flask import current_app, g, request, url_for
 from werkzeug.wrappers import Response
 
+from counterfoil import leftovers
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.tabs import WINDOWS
 
@@ -39,6 +40,10 @@ def expiring() -> Response:
         windows=WINDOWS,
         clean_number=clean_number(connection, until),
         clean=clean(connection, until) if request.args.get("clean") else None,
+        besides=leftovers.leaving(
+            connection, current_app.config["COUNTERFOIL"], WINDOWS[asked.window].total_seconds(), counts.MOST
+        ),
+        most=counts.MOST,
         may=g.user.may("operator"),
         here=url_for("expiring", window=asked.window),
     )

@@ -21,6 +21,12 @@ class Attempt(Base):
     __tablename__ = "counterfoil_attempts"
     __table_args__ = (
         Index("counterfoil_attempts_ticket", "ticket_id", "claim"),
+        Index(
+            "counterfoil_attempts_traceback",
+            "traceback_id",
+            postgresql_where=text("traceback_id IS NOT NULL"),
+            sqlite_where=text("traceback_id IS NOT NULL"),
+        ),
         Index("counterfoil_attempts_ended", "ended_at"),
         # What the scheduler has not folded into its group yet: empty but for the last beat's failures.
         Index(
@@ -53,6 +59,7 @@ class Traceback(Base):
     """The text of a traceback, stored once; `id` is its SHA-256."""
 
     __tablename__ = "counterfoil_tracebacks"
+    __table_args__ = (Index("counterfoil_tracebacks_seen", "seen_at"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     text: Mapped[str] = mapped_column(Text)

@@ -38,6 +38,7 @@ class Batch(Base):
             sqlite_where=text("closed_at IS NULL"),
         ),
         Index("counterfoil_batches_parent", "parent_id", "id"),
+        Index("counterfoil_batches_closed", "closed_at"),
         {"sqlite_autoincrement": True},
     )
 

@@ -72,6 +72,17 @@ def upgrade() -> None:
     _partial("open", ["next_at", "id"], f"{message} AND sent_at IS NULL AND failed_at IS NULL")
     _partial("told", ["person", "topic", "at"], message)
     op.create_index("counterfoil_notices_at", "counterfoil_notices", ["at"], unique=False)
+    # By these the purge finds what nothing names any more.
+    op.create_index("counterfoil_batches_closed", "counterfoil_batches", ["closed_at"], unique=False)
+    op.create_index("counterfoil_tracebacks_seen", "counterfoil_tracebacks", ["seen_at"], unique=False)
+    op.create_index(
+        "counterfoil_attempts_traceback",
+        "counterfoil_attempts",
+        ["traceback_id"],
+        unique=False,
+        postgresql_where=sa.text("traceback_id IS NOT NULL"),
+        sqlite_where=sa.text("traceback_id IS NOT NULL"),
+    )
 
 
 def _partial(name: str, columns: list[str], where: str) -> None:

@@ -5,17 +5,22 @@ minutes. It never deletes what is kept, and the trail only after `keep_trail_day
 space back to the operating system: that is the database's own vacuum.
 """
 
+import os
+import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import BigInteger, Connection, bindparam, text
 
-from counterfoil import purge
+from counterfoil import leftovers, purge
+from counterfoil.archive import Archive
 from counterfoil.clock import ago
 
 from .duty import Beat
 
 CHUNK = 1000
+ARCHIVED_CHUNK = 200  # with their logs they are held in memory, and SQLite's lock over the fsync
 OTHERS_EVERY_SECONDS = 60.0
 SAMPLES_SECONDS = 2 * 3600.0
 PROCESSES_SECONDS = 3600.0
@@ -25,7 +30,7 @@ DAY = 86_400.0
 
 
 class Purger:
-    """Receipts first (index counterfoil_tickets_purge), then once a minute the rest."""
+    """Once a minute what is no receipt, then receipts (index counterfoil_tickets_purge)."""
 
     word = "purger"
     every_seconds = 0.0
@@ -34,13 +39,22 @@ class Purger:
         self._others_at = 0.0
 
     def act(self, beat: Beat) -> int:
-        """Deletes; how many receipts."""
-        receipts = beat.in_chunks(CHUNK, purge.purge)
+        """Deletes; how many receipts. Raises OSError when the archive cannot be written: then none."""
         if time.monotonic() >= self._others_at:
             self._others_at = time.monotonic() + OTHERS_EVERY_SECONDS
             for table, key, column, seconds in _others(beat):
                 beat.in_chunks(CHUNK, _older(table, key, column, seconds))
-        return receipts
+            for rule in leftovers.rules(beat.settings):
+                beat.in_chunks(CHUNK, partial(_left, rule))
+        folder = beat.settings.archive_folder
+        if folder is None:
+            return beat.in_chunks(CHUNK, purge.purge)
+        archive = Archive(folder, f"{socket.gethostname()}-{os.getpid()}")
+        return beat.in_chunks(ARCHIVED_CHUNK, partial(purge.purge, archive=archive))
+
+
+def _left(rule: leftovers.Rule, connection: Connection, chunk: int) -> int:
+    return leftovers.delete(connection, rule, chunk)
 
 
 def _others(beat: Beat) -> list[tuple[str, str, str, float]]:

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
+from counterfoil.tables import Batch, Traceback
 from tests.console.browser import Browser
 from tests.console.tickets.cast import ticket
 
@@ -39,6 +40,16 @@ def test_what_will_not_run_and_receipts_leaving_are_two_lists(otto: Browser, eng
     assert "1 receipt of a ticket that simply succeeded" in page
     assert lists(otto.get("/expiring?window=1h&clean=1").text)["clean"] == [clean]
     assert len(lists(otto.get("/expiring").text)["expiring"]) == 3
+
+
+def test_a_days_purge_is_previewed_with_what_else_it_takes(vera: Browser, engine: Engine) -> None:
+    assert "No operation, traceback or closed batch leaves within the window." in vera.get("/expiring").text
+    soon = datetime.now(UTC) - timedelta(days=30) + SOON
+    with engine.begin() as connection:
+        connection.execute(insert(Traceback), [{"id": c * 64, "text": c, "seen_at": soon} for c in "ab"])
+        connection.execute(insert(Batch).values(label="May", closed_at=soon))
+    page = " ".join(vera.get("/expiring?window=24h").text.split())
+    assert "0 operations, 2 tracebacks, 1 closed batch." in page
 
 
 def test_nothing_expiring_teaches(otto: Browser) -> None:
