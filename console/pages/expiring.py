@@ -16,6 +16,9 @@ from ..queries.leaving import clean, clean_number
 from ..queries.tickets import database_now
 from ..queries.tickets import page as read_page
 
+MOST_BESIDES = 1000
+"""How far what leaves besides tickets is counted."""
+
 
 def expiring() -> Response:
     """Both lists within the window of the address (1h, 24h, 7d); the first page of each."""
@@ -24,7 +27,7 @@ def expiring() -> Response:
     try:
         asked = TicketFilter.parse(request.args.items(multi=True), besides=("clean",))
     except FilterError as complaint:
-        return unfit("tickets/unfit.html", complaint=str(complaint))
+        return unfit("tickets/unfit.html", complaint=str(complaint), search=None)
     lists: dict[str, Any] = {}
     for tab in ("expiring", "leaving"):
         wanted = TicketFilter(tab=tab, window=asked.window)
@@ -41,9 +44,9 @@ def expiring() -> Response:
         clean_number=clean_number(connection, until),
         clean=clean(connection, until) if request.args.get("clean") else None,
         besides=leftovers.leaving(
-            connection, current_app.config["COUNTERFOIL"], WINDOWS[asked.window].total_seconds(), counts.MOST
+            connection, current_app.config["COUNTERFOIL"], WINDOWS[asked.window].total_seconds(), MOST_BESIDES
         ),
-        most=counts.MOST,
+        most=MOST_BESIDES,
         may=g.user.may("operator"),
         here=url_for("expiring", window=asked.window),
     )

@@ -22,6 +22,7 @@ class ErrorGroup(Base):
     __tablename__ = "counterfoil_errors"
     __table_args__ = (
         Index("counterfoil_errors_seen", "last_seen_at"),
+        Index("counterfoil_errors_traceback", "traceback_id"),
         Index(
             "counterfoil_errors_errored",
             "errored",

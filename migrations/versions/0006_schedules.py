@@ -74,6 +74,7 @@ def upgrade() -> None:
     op.create_index("counterfoil_notices_at", "counterfoil_notices", ["at"], unique=False)
     # By these the purge finds what nothing names any more.
     op.create_index("counterfoil_batches_closed", "counterfoil_batches", ["closed_at"], unique=False)
+    op.create_index("counterfoil_errors_traceback", "counterfoil_errors", ["traceback_id"], unique=False)
     op.create_index("counterfoil_tracebacks_seen", "counterfoil_tracebacks", ["seen_at"], unique=False)
     op.create_index(
         "counterfoil_attempts_traceback",
