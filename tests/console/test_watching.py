@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from console import panels
 from console.bottleneck import bottleneck
+from console.database import db
 from console.queries.house import QueueNow
 from console.queries.splits import Pace, Part
 from counterfoil.clock import later
@@ -311,3 +312,35 @@ def test_charts_stand_on_the_overview_and_follow_by_themselves(
     page = vera.get("/?range=day").text
     assert 'hx-get="/charts?range=day' in page
     assert "<html" not in vera.get("/charts", headers={"HX-Request": "true"}).text
+
+
+PAGES = ("/", "/charts", "/queues", "/queues/slow", "/view-models", "/view-models/Order.print")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_of_the_house_walks_through_a_large_table(
+    furnished: Engine, vera: Browser, path: str
+) -> None:
+    if furnished.dialect.name != "sqlite":
+        pytest.skip("the planner of tables this small reads all of them")
+    sent: list[tuple[str, Any]] = []
+    with vera.client.application.app_context():
+        engine = db.engine
+
+    def note(conn: object, cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert vera.get(path).status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    large = re.compile(r"SCAN (?:counterfoil_)?(tickets|rollups|trail|attempts|logs)\b(?! USING)")
+    with furnished.connect() as connection:
+        for statement, parameters in sent:
+            if statement.startswith("SELECT"):
+                plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters).all()
+                assert not large.search(told := "\n".join(str(row[-1]) for row in plan)), (
+                    f"{statement}\n{told}"
+                )
+    assert any("counterfoil_" in statement for statement, _ in sent)
