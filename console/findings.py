@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flask import url_for
+from flask import current_app, url_for
 
 from .queries.house import House
 from .strings import gettext, ngettext
@@ -121,13 +121,25 @@ def _behind(house: House) -> list[Finding]:
 
 
 def _tickets(house: House) -> list[Finding]:
+    found, forgotten = [], house.counts.get("forgotten", 0)
+    if forgotten:
+        minutes = current_app.config["COUNTERFOIL"].staged_minutes
+        text = ngettext(
+            "One staged ticket was not released by its application within %(minutes)s minutes.",
+            "%(n)s staged tickets were not released by their application within %(minutes)s minutes.",
+            forgotten,
+            n=number(forgotten),
+            minutes=minutes,
+        )
+        there = url_for("tickets", tab="held", q=f"staged:yes age:>{minutes}m")
+        found.append(Finding("warn", text, there))
     errored = house.counts.get("alarm", house.counts.get("errored", 0))
     if not errored:
-        return []
+        return found
     text = ngettext(
         "One ticket is errored and needs you.",
         "%(n)s tickets are errored and need you.",
         errored,
         n=number(errored),
     )
-    return [Finding("error", text, url_for("tickets", tab="errored"))]
+    return [Finding("error", text, url_for("tickets", tab="errored")), *found]

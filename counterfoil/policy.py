@@ -7,11 +7,13 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Policy:
-    """How long trouble is kept (days); how failed attempts wait (seconds, doubled each time, limited)."""
+    """How long trouble is kept (days); how failed attempts wait (seconds, doubled each time, limited);
+    after how many minutes a staged ticket that nobody released is reported."""
 
     trouble_days: int = 30
     backoff_seconds: float = 15
     backoff_limit_seconds: float = 3600
+    staged_minutes: int = 60
 
 
 _current = Policy()
@@ -29,4 +31,5 @@ def adopt(settings: Settings) -> None:
         trouble_days=settings.keep_trouble_days,
         backoff_seconds=settings.backoff_seconds,
         backoff_limit_seconds=settings.backoff_limit_seconds,
+        staged_minutes=settings.staged_minutes,
     )

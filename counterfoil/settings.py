@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     archive_folder: Path | None = None
     unknown_grace_minutes: float = Field(15, ge=0)
 
+    staged_minutes: int = Field(60, ge=1, le=9999)
+
     beat_seconds: float = Field(1.0, gt=0, le=60)
     lease_seconds: float = Field(60, ge=1)
     renew_seconds: float = Field(15, gt=0)

@@ -1,11 +1,17 @@
-"""Releasing a staged ticket: opened `held`, it waits until its application says that it is complete (O23)."""
+"""Staged tickets: opened `held`, each waits until its application says that it is complete (O23).
 
-from datetime import datetime
+One that nobody releases is forgotten after `staged_minutes`: the scheduler counts and reports it. A ticket
+that an operator holds, or has moved since, is none of these: somebody knows of it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, Connection, and_, literal_column, select
 from sqlalchemy.orm import Session, scoped_session
 
-from . import door
+from . import door, policy
 from .columns import NaiveTime
 from .saving import connection_of, note_due
 from .ticket import Ticket
@@ -38,3 +44,19 @@ def release(
     released = own.get_one(Ticket, ticket_id, populate_existing=True)
     note_due(own, connection, [released])
     return True
+
+
+STAGED = and_(Ticket.state == literal_column("'held'"), Ticket.moves == literal_column("0"))
+"""Opened held, and never moved; the state is a literal, for the partial index."""
+
+
+def is_forgotten(now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions for staged tickets that nobody released in time. Index: counterfoil_tickets_held."""
+    since = now - timedelta(minutes=policy.current().staged_minutes)
+    return [STAGED, Ticket.opened_at <= since]
+
+
+def forgotten(connection: Connection, now: datetime, limit: int) -> Sequence[int]:
+    """The ids of those, oldest first."""
+    query = select(Ticket.id).where(*is_forgotten(now)).order_by(Ticket.opened_at, Ticket.id).limit(limit)
+    return connection.scalars(query).all()

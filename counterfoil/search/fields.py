@@ -71,6 +71,7 @@ FIELDS: dict[str, Field] = {
     "attempts": Field(_small, "a number, for example attempts:>2", compares=True),
     "age": Field(_age, "a time in s, m, h, d or w, for example age:<2h", compares=True, must_compare=True),
     "kept": _one_of(("yes", "no")),
+    "staged": _one_of(("yes", "no")),
     "opened_by": Field(_any),
     "version": Field(_any),
 }

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, literal, not_, or_, select, true
 
 from ..keyset import MAX_ID
 from ..priority import PRIORITIES
+from ..staged import STAGED
 from ..tables import Attempt, RootClass, TicketParam, ViewModelRecord
 from ..tabs import TABS
 from ..ticket import Ticket
@@ -96,6 +97,8 @@ def _field(term: Term, now: datetime) -> ColumnElement[bool]:
         found = compare(Ticket.attempts, int(value))
     elif name == "age":
         found = _OPERATORS[_TURNED[term.op]](Ticket.opened_at, now - duration(value))
+    elif name == "staged":
+        found = STAGED if value == "yes" else not_(STAGED)
     elif name == "kept":
         found = Ticket.kept.is_not(None) if value == "yes" else Ticket.kept.is_(None)
     elif name == "version":

@@ -1,7 +1,8 @@
 """Overview, queues, workers, trail and the probes."""
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
@@ -18,6 +19,7 @@ from counterfoil.tables import Leader, Process, Queue, Sample, TrailEntry
 from tests.servers import RedisServer
 
 from .browser import Browser
+from .tickets.cast import ticket
 
 HOSTILE = "<script>alert(1)</script>\"'"
 EVER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -79,6 +81,24 @@ def test_a_paused_queue_a_queue_behind_and_one_without_a_worker_are_findings(
     assert "Queue slow is behind" in page
     assert "No worker listens to queue deaf" in page
     assert HOSTILE not in page
+
+
+def test_staged_tickets_that_nobody_released_are_a_finding(engine: Engine, vera: Browser) -> None:
+    _house(engine)
+    with engine.begin() as connection:
+        long_ago = datetime.now(UTC) - timedelta(minutes=61)
+        ticket(connection, "held", opened_at=long_ago, view_model="Order.ship")
+        ticket(connection, "held", opened_at=long_ago, view_model="Held.by.hand", moves=1)
+        ticket(connection, "held", view_model="Just.opened")
+        connection.execute(insert(Sample).values(counts={"forgotten": 1}, queues={}, rates={}))
+    page = vera.get("/").text
+    assert "One staged ticket was not released by its application within 60 minutes." in page
+    link = re.search(r'href="(/tickets[^"]*staged[^"]*)"', page)
+    assert link
+    listed = vera.get(link[1].replace("&amp;", "&")).text
+    assert "Order.ship" in listed
+    assert "Held.by.hand" not in listed
+    assert "Just.opened" not in listed
 
 
 def test_a_redis_that_is_away_is_a_finding(

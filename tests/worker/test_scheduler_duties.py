@@ -211,7 +211,7 @@ def test_the_sampler_counts_every_tab_queue_and_rate(stage: Stage) -> None:
         counts, queues, rates = map(json.loads, (counts, queues, rates))
     assert counts == {
         "all": 10, "pending": 1, "delayed": 1, "retrying": 1, "running": 1, "done": 1, "errored": 2,
-        "expiring": 5, "leaving": 4, "expired": 1, "failed": 1, "held": 1, "alarm": 1,
+        "expiring": 5, "leaving": 4, "expired": 1, "failed": 1, "held": 1, "alarm": 1, "forgotten": 0,
     }  # fmt: skip
     assert queues["numbers"]["due"] == 1
     assert queues["default"]["running"] == 1

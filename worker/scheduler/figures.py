@@ -3,13 +3,14 @@
 Every count is one that an index answers, without its rows where the dialect can.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
 from counterfoil.clock import MOMENT, ago, elapsed_ms
+from counterfoil.staged import is_forgotten
 from counterfoil.tabs import TABS
 from counterfoil.ticket import PENDING, Ticket
 
@@ -18,10 +19,10 @@ MINUTE = 60
 
 COUNTED = (
     "pending", "ahead", "retrying", "running", "done", "errored", "expired", "failed", "held", "expiring",
-    "leaving", "acknowledged",
+    "leaving", "acknowledged", "forgotten",
 )  # fmt: skip
 """What is counted; `ahead` is delayed and retrying together, which the index knows without the rows;
-`acknowledged` are the errored ones that a person has seen."""
+`acknowledged` are the errored ones that a person has seen, `forgotten` staged ones never released."""
 
 _OWN = {
     "ahead": [text(f"counterfoil_tickets.{PENDING}")],
@@ -35,7 +36,10 @@ def counter(name: str) -> Callable[[Connection, datetime], int]:
     """Counts one of COUNTED, at the database's time given."""
 
     def count(connection: Connection, now: datetime) -> int:
-        conditions = _OWN[name] if name in _OWN else TABS[name].conditions(now)
+        if name == "forgotten":
+            conditions: Sequence[Any] = is_forgotten(now)
+        else:
+            conditions = _OWN[name] if name in _OWN else TABS[name].conditions(now)
         if name == "ahead":
             conditions = [*conditions, Ticket.due_at > now]
         return int(
