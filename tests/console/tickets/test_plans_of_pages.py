@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from console.queries import splits, view_models
 from console.queries.counts import number
 from console.queries.leaving import clean, clean_number
 from console.queries.tickets import SIZE, database_now, page
@@ -16,6 +17,7 @@ from counterfoil.sqlite import prepare
 from counterfoil.tabs import TABS
 from tests.console.tickets.cast import many
 from tests.servers.databases import fresh_postgresql, fresh_sqlite
+from worker.scheduler import flow
 
 pytestmark = pytest.mark.alone
 COUNT = 200_000
@@ -120,4 +122,32 @@ def test_clean_receipts_leaving_are_counted_by_the_purges_index(large: Connectio
     for statement, parameters in sent:
         rows = large.exec_driver_sql(explain + statement, parameters).all()  # type: ignore[arg-type]
         assert "counterfoil_tickets_purge" in str(rows)
+    large.rollback()
+
+
+@pytest.mark.parametrize("read", ["tickets of a view model", "candidates of a queue", "what finished"])
+def test_what_the_charts_and_the_house_s_pages_ask_of_tickets_is_bounded_by_an_index(
+    large: Connection, read: str
+) -> None:
+    sent: list[tuple[str, object]] = []
+
+    def note(conn: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+        sent.append((statement, parameters))
+
+    now = database_now(large)
+    event.listen(large.engine, "before_cursor_execute", note)
+    try:
+        if read == "tickets of a view model":
+            assert view_models.tickets(large, "View3")["done"].n == view_models.MOST_TICKETS
+        elif read == "candidates of a queue":
+            assert splits.candidates(large, "q1", now) > 0
+        else:
+            flow.read(large, now - timedelta(seconds=12), now - timedelta(seconds=2))
+    finally:
+        event.remove(large.engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if large.dialect.name == "sqlite" else "EXPLAIN "
+    for statement, parameters in sent:
+        plan = "\n".join(str(row[-1]) for row in large.exec_driver_sql(explain + statement, parameters))  # type: ignore[arg-type]
+        assert "Seq Scan on counterfoil_tickets" not in plan, plan
+        assert not re.search(r"SCAN (counterfoil_tickets|t)\b", plan), plan
     large.rollback()
