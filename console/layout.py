@@ -26,6 +26,8 @@ class Place:
     label: str
     icon: str
     badge: int | None = None
+    key: str = ""  # after g on the keyboard
+    bar: str = ""  # "phone": always in the bar; "desk": where it is wide; the others stand behind "More"
 
     @property
     def here(self) -> bool:
@@ -59,8 +61,10 @@ def _context() -> dict[str, Any]:
         "environment": settings.environment,
         "environment_tone": environment_tone(settings.environment),
         "theme": theme(),
+        "shortcuts": shortcuts(),
         "themes": THEMES,
         "places": places,
+        "key_words": key_words,
         "place_url": place_url,
         "favicon": favicon,
         "errored_now": errored_now,
@@ -72,6 +76,12 @@ def theme() -> str:
     user = g.get("user")
     wanted = (user.preferences.get("theme") if user else None) or request.cookies.get("theme")
     return wanted if wanted in THEMES else "system"
+
+
+def shortcuts() -> bool:
+    """Whether the keyboard's shortcuts are on; a person may switch them off (WCAG 2.1.4)."""
+    user = g.get("user")
+    return bool(user and user.preferences.get("shortcuts") != "off")
 
 
 def environment_tone(name: str) -> str:
@@ -94,19 +104,33 @@ def favicon(errored: int | None) -> str:
 def places() -> list[Place]:
     """The navigation of the pages that exist."""
     all_places = [
-        Place("overview", gettext("Overview"), "activity"),
-        Place("tickets", gettext("Tickets"), "list", errored_now()),
-        Place("errors", gettext("Errors"), "alert-triangle"),
-        Place("expiring", gettext("Expiring"), "clock"),
-        Place("operations", gettext("Operations"), "layers"),
-        Place("queues", gettext("Queues"), "inbox"),
-        Place("view_models", gettext("View models"), "settings"),
-        Place("batches", gettext("Batches"), "archive"),
-        Place("schedules", gettext("Schedules"), "refresh-cw"),
-        Place("trail", gettext("Trail"), "history"),
-        Place("workers", gettext("Workers"), "server"),
+        Place("overview", gettext("Overview"), "activity", key="o", bar="phone"),
+        Place("tickets", gettext("Tickets"), "list", errored_now(), key="t", bar="phone"),
+        Place("errors", gettext("Errors"), "alert-triangle", key="e", bar="phone"),
+        Place("expiring", gettext("Expiring"), "clock", key="x", bar="desk"),
+        Place("operations", gettext("Operations"), "layers", key="p", bar="phone"),
+        Place("queues", gettext("Queues"), "inbox", key="q", bar="desk"),
+        Place("view_models", gettext("View models"), "settings", key="v"),
+        Place("batches", gettext("Batches"), "archive", key="b", bar="desk"),
+        Place("schedules", gettext("Schedules"), "refresh-cw", key="s"),
+        Place("trail", gettext("Trail"), "history", key="r", bar="desk"),
+        Place("workers", gettext("Workers"), "server", key="w"),
     ]
     return [place for place in all_places if place.endpoint in current_app.view_functions]
+
+
+def key_words() -> list[tuple[str, str]]:
+    """The keyboard's shortcuts: keys and what they do."""
+    return [
+        ("/", gettext("search")),
+        ("j k", gettext("next row, previous row")),
+        ("x", gettext("select the row")),
+        ("r", gettext("retry the row, or what is selected")),
+        ("e f", gettext("expire, fail: asks for the reason first")),
+        ("u", gettext("undo what was just done")),
+        ("?", gettext("this help")),
+        *((f"g {place.key}", place.label) for place in places() if place.key),
+    ]
 
 
 def place_url(place: Place) -> str:

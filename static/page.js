@@ -9,16 +9,31 @@ document.addEventListener("click", (event) => {
     const dialog = document.getElementById(opener.dataset.dialog);
     if (dialog?.showModal) { event.preventDefault(); dialog.showModal(); }
   }
+  const link = at.closest("[data-copy]");
+  if (link && navigator.clipboard) {
+    event.preventDefault();
+    navigator.clipboard.writeText(link.href);
+    document.getElementById("announce").textContent = link.lastChild.textContent = link.dataset.copy;
+  }
   if (at.closest("[data-close]")) { event.preventDefault(); at.closest("dialog")?.close(); }
   if (at.matches("dialog")) at.close(); // the backdrop
   for (const menu of document.querySelectorAll("details.menu[open]"))
     if (!menu.contains(at)) menu.open = false;
 });
 
+let going = 0;
+const pressed = (key) => {
+  const page = Date.now() - going < 1500 && document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+  going = key === "g" ? Date.now() : 0;
+  if (page) page.click();
+  else if (key === "u") [...document.querySelectorAll("#toasts [data-undo]")].at(-1)?.click();
+  else if (key === "?") document.getElementById("keys")?.showModal();
+  return page;
+};
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey;
-  if (event.key === "u" && !typing)
-    [...document.querySelectorAll("#toasts [data-undo]")].at(-1)?.click();
+  const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, dialog") ||
+    event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys;
+  if (!typing && pressed(event.key)) { event.stopImmediatePropagation(); event.preventDefault(); }
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     menu.open = false;

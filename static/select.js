@@ -2,7 +2,8 @@
 // the same.
 document.documentElement.classList.add("js");
 const boxes = () => [...document.querySelectorAll('input[name="ids"]')];
-let from = null;
+const VERBS = { r: "retry", e: "expire", f: "fail" };
+let from = null, held = null;
 
 const show = () => {
   const bar = document.getElementById("bulk"), chosen = boxes().filter((box) => box.checked);
@@ -57,20 +58,28 @@ document.addEventListener("htmx:after:request", (event) => {
   if (ctx.request?.method === "POST" && ctx.response?.status < 500)
     ctx.sourceElement?.closest("dialog")?.close();
 });
-document.addEventListener("htmx:after:swap", show);
+// The row that is exchanged keeps the focus.
+document.addEventListener("focusin", (event) => { held = event.target.closest("tr[data-id]")?.id ?? (event.target.closest("dialog") && held); });
+document.addEventListener("htmx:after:swap", () => {
+  show();
+  if (document.activeElement === document.body) document.getElementById(held)?.focus();
+});
 
 const typing = (at) => at.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) ||
+    document.querySelector("dialog[open]") || document.body.dataset.keys) return;
   const rows = boxes(), at = document.activeElement.closest?.("tr[data-id]");
   const n = rows.findIndex((box) => box.closest("tr") === at);
   const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[event.key];
   if (event.key === "/") document.getElementById("search")?.focus();
   else if (row) row.focus();
   else if (event.key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
+  else if (VERBS[event.key] && document.querySelector("#bulk[data-open]"))
+    document.querySelector(`#bulk [name=verb][value=${VERBS[event.key]}]`)?.click();
   else if (event.key === "r" && at) at.querySelector("button[name=moves]")?.click();
   else if ((event.key === "e" || event.key === "f") && at)
-    open(at.querySelector("[data-acts]").dataset.acts, { e: "expire", f: "fail" }[event.key]);
+    open(at.querySelector("[data-acts]").dataset.acts, VERBS[event.key]);
   else return;
   event.preventDefault();
 });

@@ -1,4 +1,4 @@
-"""One's own password, theme and zone."""
+"""One's own password, theme, zone and shortcuts."""
 
 from zoneinfo import available_timezones
 
@@ -26,11 +26,14 @@ def profile() -> Response:
 
 
 def change() -> Response:
-    """Whichever part was sent: the theme, the zone, the password."""
+    """Whichever part was sent: the theme, the zone, the shortcuts, the password."""
     if "theme" in request.form:
         return _theme(request.form["theme"])
     if "zone" in request.form:
         return _zone(request.form["zone"])
+    if "shortcuts" in request.form:
+        _prefer("shortcuts", "off" if request.form["shortcuts"] == "off" else "on")
+        return go("/profile")
     return _password()
 
 
