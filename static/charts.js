@@ -2,7 +2,7 @@
 const plots = [], css = getComputedStyle;
 const draw = () => {
   for (const plot of plots.splice(0)) plot.destroy();
-  const box = document.getElementById("charts"), figures = box?.querySelector("details");
+  const box = $("#charts"), figures = box?.querySelector("details");
   if (!figures) return;
   const rows = [...figures.querySelectorAll("tbody tr")].reverse(), { color, borderColor } = css(figures);
   const marks = [...box.querySelectorAll(".marks [data-at]")], { zone, stamp, drawn } = box.dataset;
@@ -31,5 +31,5 @@ const draw = () => {
   }
 };
 for (const event of ["load", "resize"]) addEventListener(event, draw);
-document.addEventListener("htmx:after:swap", ({ target }) => { if (target.id !== "overview") draw(); });
+on("htmx:after:swap", ({ target }) => { if (target.id !== "overview") draw(); });
 new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });

@@ -1,8 +1,7 @@
-// [data-live="topic"] hears when its topic changes and fetches what it shows, cell by cell, never under the focus;
-// new rows wait behind "12 new - show", gone ones stay greyed until the reader asks.
+// Hears when its topic changes and fetches what it shows, cell by cell, never under the focus.
 const EVERY_MS = 800, POLL_MS = 3000;
 let source = null, polling = 0, timer = 0, last = 0, busy = false, again = false;
-const shown = () => document.querySelector("[data-live]");
+const shown = () => $("[data-live]");
 const parse = (text) => {
   const made = document.createElement("template");
   made.innerHTML = text;
@@ -16,7 +15,7 @@ const patchRow = (old, fresh) => {
     if (!at || at.matches(".select") || at.innerHTML === cell.innerHTML) return;
     if (at.contains(document.activeElement)) return; // until the focus has left it
     at.replaceChildren(...cell.childNodes);
-    window.htmx?.process(at);
+    self.htmx?.process(at);
   });
 };
 
@@ -39,7 +38,7 @@ const patchList = async (list) => {
     at.textContent = count.textContent;
     if ("errored" in count.dataset) at.dataset.errored = count.dataset.errored;
   }
-  const news = made.querySelector("[data-new]"), button = document.getElementById("fresh");
+  const news = made.querySelector("[data-new]"), button = $("#fresh");
   if (!button || !news) return;
   button.hidden = news.dataset.new === "0";
   if (button.textContent !== news.dataset.words) button.textContent = news.dataset.words;
@@ -57,14 +56,14 @@ const patchBody = async (body) => {
     [...part.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
   if (names(body) !== names(fresh) && !parts(body).some(taken)) {
     body.replaceWith(fresh);
-    window.htmx?.process(fresh);
+    self.htmx?.process(fresh);
     return;
   }
   for (const part of parts(fresh)) {
     const at = body.querySelector(`[data-part="${part.dataset.part}"]`);
     if (!at || at.innerHTML === part.innerHTML || taken(at)) continue;
     at.replaceWith(part);
-    window.htmx?.process(part);
+    self.htmx?.process(part);
   }
 };
 
@@ -105,7 +104,7 @@ const start = () => {
     if (source?.readyState === EventSource.CLOSED) { source = null; poll(); setTimeout(start, 30000); }
   });
 };
-document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else { start(); soon(); } });
+on("visibilitychange", () => { if (document.hidden) stop(); else { start(); soon(); } });
 addEventListener("pagehide", stop);
 addEventListener("pageshow", start);
 start();

@@ -1,47 +1,46 @@
-// What every page does by itself: toasts, menus, dialogs, relative times, errored in title and icon, the beat.
+// What every page does; `on` and `$` are for the other files too.
 const TOAST_MS = 8000, UNDO_MS = 30000, BEAT_MS = 5000;
+const on = (self.on = document.addEventListener.bind(document)), $ = (self.$ = document.querySelector.bind(document));
+const all = document.querySelectorAll.bind(document), data = document.body.dataset, lang = document.documentElement.lang;
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   const at = event.target;
   at.closest("[data-dismiss]")?.closest(".toast")?.remove();
-  const opener = at.closest("[data-dialog]");
-  if (opener) {
-    const dialog = document.getElementById(opener.dataset.dialog);
-    if (dialog?.showModal) { event.preventDefault(); dialog.showModal(); }
-  }
   const link = at.closest("[data-copy]");
   if (link && navigator.clipboard) {
     event.preventDefault();
     navigator.clipboard.writeText(link.href);
-    document.getElementById("announce").textContent = link.lastChild.textContent = link.dataset.copy;
+    $("#announce").textContent = link.lastChild.textContent = link.dataset.copy;
   }
   if (at.closest("[data-close]")) { event.preventDefault(); at.closest("dialog")?.close(); }
   if (at.matches("dialog")) at.close(); // the backdrop
-  for (const menu of document.querySelectorAll("details.menu[open]"))
+  for (const menu of all("details.menu[open]"))
     if (!menu.contains(at)) menu.open = false;
 });
 
+// A key that nobody types: ours, else of who hears "shortcut".
 let going = 0;
 const pressed = (key) => {
-  const page = Date.now() - going < 1500 && document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+  const page = Date.now() - going < 1500 && $(`[data-go="${CSS.escape(key)}"]`);
   going = key === "g" ? Date.now() : 0;
   if (page) page.click();
-  else if (key === "u") [...document.querySelectorAll("#toasts [data-undo]")].at(-1)?.click();
-  else if (key === "?") document.getElementById("keys")?.showModal();
-  return page;
+  else if (key === "u") [...all("#toasts [data-undo]")].at(-1)?.click();
+  else if (key === "?") $("#keys").showModal();
+  else return !document.dispatchEvent(new CustomEvent("shortcut", { detail: key, cancelable: true }));
+  return true;
 };
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, dialog") ||
-    event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.keys;
-  if (!typing && pressed(event.key)) { event.stopImmediatePropagation(); event.preventDefault(); }
+on("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+  if (!(typing || event.ctrlKey || event.metaKey || event.altKey || data.keys || $("dialog[open]")) &&
+    pressed(event.key)) event.preventDefault();
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
+  for (const menu of all("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
 });
 
-// A toast that asks for nothing leaves; one that is read, hovered or focused stays; warnings stay.
+// A toast leaves; one hovered or focused stays, a warning too.
 const leave = (toast) => {
   if (!toast.isConnected) return;
   if (toast.matches(":hover, :focus-within")) setTimeout(leave, 2000, toast);
@@ -51,7 +50,7 @@ const watch = (toast) => {
   if (toast.classList.contains("toast-ok"))
     setTimeout(leave, toast.querySelector("[data-undo]") ? UNDO_MS : TOAST_MS, toast);
 };
-const toasts = document.getElementById("toasts");
+const toasts = $("#toasts");
 for (const toast of toasts.querySelectorAll(".toast")) watch(toast);
 new MutationObserver((changes) => {
   for (const change of changes) for (const node of change.addedNodes)
@@ -59,17 +58,17 @@ new MutationObserver((changes) => {
 }).observe(toasts, { childList: true });
 
 const UNITS = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
-const skew = Date.parse(document.body.dataset.now) - Date.now(); // the server's clock counts
+const words = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
+const skew = Date.parse(data.now) - Date.now(); // the server's clock counts
 const relative = (at) => {
   const seconds = (at - Date.now() - skew) / 1000;
-  if (Math.abs(seconds) < 1) return document.body.dataset.wordNow;
+  if (Math.abs(seconds) < 1) return data.wordNow;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size * (size > 1 ? 1.5 : 1)) ?? UNITS.at(-1);
   return words.format(Math.round(seconds / size), unit);
 };
 setInterval(() => {
   if (document.hidden) return;
-  for (const time of document.querySelectorAll("time[data-tip]")) {
+  for (const time of all("time[data-tip]")) {
     const text = relative(Date.parse(time.dateTime));
     if (time.textContent !== text) time.textContent = text;
   }
@@ -77,12 +76,12 @@ setInterval(() => {
 
 setInterval(() => { if (!document.hidden) document.body.dispatchEvent(new Event("beat")); }, BEAT_MS);
 
-// Whatever shows the number bears it as data-errored; title, icon and badge follow.
+// Title, icon and badge follow data-errored.
 const bare = document.title.replace(/^\(\S+\) /, "");
 const tell = (errored) => {
-  const shown = errored.toLocaleString(document.documentElement.lang);
+  const shown = errored.toLocaleString(lang);
   document.title = errored ? `(${shown}) ${bare}` : bare;
-  const icon = document.getElementById("favicon"), badge = document.getElementById("errored-badge");
+  const icon = $("#favicon"), badge = $("#errored-badge");
   const wanted = errored ? icon.dataset.errored : icon.dataset.calm;
   if (icon.getAttribute("href") !== wanted) icon.href = wanted;
   if (!badge) return;
@@ -91,4 +90,4 @@ const tell = (errored) => {
 };
 new MutationObserver((changes) => {
   for (const { target } of changes) tell(Number(target.dataset.errored) || 0);
-}).observe(document.getElementById("content"), { subtree: true, attributeFilter: ["data-errored"] });
+}).observe($("#content"), { subtree: true, attributeFilter: ["data-errored"] });

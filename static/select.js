@@ -1,14 +1,13 @@
-// Select by click, shift and page; acts in a dialog; / j k x r e f on the keyboard. Without it forms and links do
-// the same.
+// Select, acts in a dialog, / j k x r e f. Forms and links do the same.
 document.documentElement.classList.add("js");
 const boxes = () => [...document.querySelectorAll('input[name="ids"]')];
 const VERBS = { r: "retry", e: "expire", f: "fail" };
 let from = null, held = null;
 
 const show = () => {
-  const bar = document.getElementById("bulk"), chosen = boxes().filter((box) => box.checked);
+  const bar = $("#bulk"), chosen = boxes().filter((box) => box.checked);
   for (const box of boxes()) box.closest("tr").classList.toggle("row-selected", box.checked);
-  const page = document.querySelector("[data-pick-page]");
+  const page = $("[data-pick-page]");
   if (page) {
     page.checked = chosen.length > 0 && chosen.length === boxes().length;
     page.indeterminate = chosen.length > 0 && !page.checked;
@@ -20,7 +19,7 @@ const show = () => {
   words.textContent = words.dataset.words.replace("{n}", chosen.length);
 };
 
-document.addEventListener("click", (event) => {
+on("click", (event) => {
   const box = event.target.closest('input[name="ids"]');
   if (box) {
     const all = boxes();
@@ -32,54 +31,52 @@ document.addEventListener("click", (event) => {
     show();
   }
   const acts = event.target.closest("[data-acts]");
-  if (acts && window.htmx && !event.ctrlKey && !event.metaKey) {
+  if (acts && self.htmx && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     open(acts.dataset.acts, acts.dataset.act);
   }
 });
-document.addEventListener("change", (event) => {
+on("change", (event) => {
   if (event.target.matches("[data-pick-page]"))
     for (const box of boxes()) box.checked = event.target.checked;
   if (event.target.matches('[data-pick-page], #bulk input')) show();
 });
 
-// The acts of one ticket, with their reasons; the answer takes the row's place and the dialog closes.
+// The acts of one ticket; the answer takes the row's place.
 const open = async (url, act) => {
-  const dialog = document.getElementById("acts-dialog");
-  await window.htmx.ajax("GET", url, { target: "#acts-body", swap: "innerHTML" });
+  const dialog = $("#acts-dialog");
+  await self.htmx.ajax("GET", url, { target: "#acts-body", swap: "innerHTML" });
   if (!dialog.open) dialog.showModal();
   const asked = act && dialog.querySelector(`#act-${act}`);
   if (!asked) return;
   asked.open = true;
   asked.querySelector('input[name="reason"]')?.focus();
 };
-document.addEventListener("htmx:after:request", (event) => {
+on("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   if (ctx.request?.method === "POST" && ctx.response?.status < 500)
     ctx.sourceElement?.closest("dialog")?.close();
 });
 // The row that is exchanged keeps the focus.
-document.addEventListener("focusin", (event) => { held = event.target.closest("tr[data-id]")?.id ?? (event.target.closest("dialog") && held); });
-document.addEventListener("htmx:after:swap", () => {
+on("focusin", ({ target }) => { held = target.closest("tr[data-id]")?.id ?? (target.closest("dialog") && held); });
+on("htmx:after:swap", () => {
   show();
   if (document.activeElement === document.body) document.getElementById(held)?.focus();
 });
 
-const typing = (at) => at.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) ||
-    document.querySelector("dialog[open]") || document.body.dataset.keys) return;
+on("shortcut", (event) => {
+  const key = event.detail;
   const rows = boxes(), at = document.activeElement.closest?.("tr[data-id]");
   const n = rows.findIndex((box) => box.closest("tr") === at);
-  const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[event.key];
-  if (event.key === "/") document.getElementById("search")?.focus();
+  const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[key];
+  if (key === "/") $("#search")?.focus();
   else if (row) row.focus();
-  else if (event.key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
-  else if (VERBS[event.key] && document.querySelector("#bulk[data-open]"))
-    document.querySelector(`#bulk [name=verb][value=${VERBS[event.key]}]`)?.click();
-  else if (event.key === "r" && at) at.querySelector("button[name=moves]")?.click();
-  else if ((event.key === "e" || event.key === "f") && at)
-    open(at.querySelector("[data-acts]").dataset.acts, VERBS[event.key]);
+  else if (key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
+  else if (VERBS[key] && $("#bulk[data-open]"))
+    $(`#bulk [name=verb][value=${VERBS[key]}]`)?.click();
+  else if (key === "r" && at) at.querySelector("button[name=moves]")?.click();
+  else if (VERBS[key] && at)
+    open(at.querySelector("[data-acts]").dataset.acts, VERBS[key]);
   else return;
   event.preventDefault();
 });

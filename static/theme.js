@@ -1,4 +1,4 @@
-// Light, dark or as the system says, without loading the page again. Without this file the form does the same.
+// The theme without loading the page again; without this file the form does it.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("form.theme")) return;
