@@ -15,6 +15,7 @@ from .filters import TicketFilter
 from .keyset import Place, beyond, ordering, read_place
 from .moves import MOVES
 from .operation_asking import WITH_ARGUMENTS
+from .search.lookup import lookup
 from .tables import Operation, OperationItem
 from .ticket import Ticket
 from .walks import Scan
@@ -31,7 +32,13 @@ def freeze(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
     if operation.ids is not None:
         connection.execute(_insert(connection, operation, [Ticket.id.in_(operation.ids)]))
         return _complete(connection, operation)
-    scans = TicketFilter.parse(operation.query or "").scans(operation.asked_at)
+    wanted = TicketFilter.parse(operation.query or "")
+    by_words = not operation.frozen_through and operation.verb not in WITH_ARGUMENTS
+    if by_words and (ids := lookup(connection, wanted.search)) is not None:
+        few = [Ticket.id.in_(ids), wanted.where(operation.asked_at), Ticket.moved_at <= operation.asked_at]
+        connection.execute(_insert(connection, operation, few))
+        return _complete(connection, operation)
+    scans = wanted.scans(operation.asked_at)
     if operation.verb in WITH_ARGUMENTS:  # nobody has chosen a tab: what it cannot take was never meant
         scans = [scan for scan in scans if scan.state is None or scan.state in may_take(operation.verb)]
     number, place = _read(operation.frozen_through, scans)

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
+from counterfoil.search.grammar import MOST_CHARACTERS
 
 from .. import etags
 from ..answers import page as answer
@@ -18,6 +19,7 @@ from ..database import db
 from ..queries import counts, known, searches
 from ..queries.tickets import SIZE, Page, by_ids, database_now
 from ..queries.tickets import page as read_page
+from ..queries.words import completions
 from ..ticket_words import bulk_verbs, shown_state
 
 NOT_THE_FILTERS = ("cursor", "ids")
@@ -97,6 +99,12 @@ def rows() -> Any:
     return etags.conditional(
         lambda: render_template("tickets/fresh.html", **shown), (rows_are, new, numbers.of, g.user.role)
     )
+
+
+def words() -> Response:
+    """What may stand next in the search box, as options: the search `q` with its last word completed."""
+    typed = request.args.get("q", "")[:MOST_CHARACTERS]
+    return answer("tickets/words.html", found=completions(db.session.connection(), typed))
 
 
 def shown_ids(written: str) -> list[int]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import beyond, ordering
+from counterfoil.search.lookup import lookup
 from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
@@ -56,6 +57,14 @@ def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:
 
 def number(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
     """How many tickets a filter means, exact to 10,000; less where only a stretch was looked through."""
+    total = _walked(connection, wanted, now)
+    if not total.more or total.n >= MOST or (ids := lookup(connection, wanted.search)) is None:
+        return total
+    among = select(func.count()).where(Ticket.id.in_(ids), wanted.where(now))
+    return Number(connection.execute(among).scalar_one())
+
+
+def _walked(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
     total = Number(0)
     for scan in wanted.scans(now):
         total += _number(connection, scan, MOST - total.n)

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, Row, and_, case, func, select, text
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
+from counterfoil.search.lookup import lookup
+from counterfoil.search.tree import Term
+from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
@@ -59,6 +62,8 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
         rows, edge = _walk(connection, scan, place, forward, whole=len(scans) == 1)
         found += rows
         edges += [edge] if edge else []
+    if edges and len(found) <= SIZE and (ids := lookup(connection, wanted.search)) is not None:
+        return _among(connection, ids, wanted, order, place if cursor else None, forward, now)
     descending = order.descending == forward
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=descending)
     edge = sorted(edges, key=Place.sort_key, reverse=descending)[0] if edges else None
@@ -82,6 +87,33 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
         f"f.{ahead.written()}" if ahead else None,
         f"b.{back_to.written()}" if place and back_to else None,
         stretched,
+    )
+
+
+def _among(
+    connection: Connection,
+    ids: list[int],
+    wanted: TicketFilter,
+    order: Order,
+    place: Place | None,
+    forward: bool,
+    now: datetime,
+) -> Page:
+    """A page of the few that an index of the search's words has found; nothing of the list is left unseen."""
+    found = list(connection.execute(_rows().where(Ticket.id.in_(ids), wanted.where(now))))
+    found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=order.descending)
+    start = 0
+    if place:
+        at = place.sort_key()
+        keys = [Place.of(row, order).sort_key() for row in found]
+        before = sum(key > at if order.descending else key < at for key in keys)
+        start = before + (at in keys) if forward else max(0, before - SIZE)
+    rows = found[start : start + SIZE]
+    first = Place.of(rows[0], order) if rows else place
+    return Page(
+        rows,
+        f"f.{Place.of(rows[-1], order).written()}" if found[start + SIZE :] else None,
+        f"b.{first.written()}" if start > 0 and first else None,
     )
 
 
@@ -132,9 +164,11 @@ def edge_after(connection: Connection, scan: Scan, conditions: Any, by: Any, row
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:
-    """Tickets that the text names exactly, however old they are: by id or token, of the same list."""
-    words = wanted.q or ""
-    by_id = words.isascii() and words.isdigit() and int(words) <= MAX_ID
+    """The ticket that a search of one text names, however old it is: by id or token, of the same list."""
+    if not isinstance(wanted.search, Term) or wanted.search.field:
+        return []
+    words = wanted.search.value
+    by_id = words.isascii() and words.isdigit() and int(words[:20]) <= MAX_ID
     named = Ticket.id == int(words) if by_id else Ticket.token == words
     found = connection.execute(_rows().where(named, wanted.where(now)).limit(1))
     return [row for row in found if row.id not in but]

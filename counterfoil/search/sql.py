@@ -41,7 +41,7 @@ def condition(node: Node, now: datetime) -> ColumnElement[bool]:
 
 def names_with(words: str) -> Any:
     """Names of known view models that bear the text."""
-    return select(ViewModelRecord.name).where(_like(ViewModelRecord.name, words))
+    return select(ViewModelRecord.name).where(like(ViewModelRecord.name, words))
 
 
 def roots_of_key(words: str) -> Any:
@@ -102,18 +102,23 @@ def _field(term: Term, now: datetime) -> ColumnElement[bool]:
     elif name == "kept":
         found = Ticket.kept.is_not(None) if value == "yes" else Ticket.kept.is_(None)
     elif name == "version":
-        failed = select(Attempt.id).where(Attempt.ticket_id == Ticket.id, Attempt.app_version == value)
-        found = failed.exists()
+        found = _has(select(Attempt.id).where(Attempt.ticket_id == Ticket.id, Attempt.app_version == value))
     else:
-        found = Ticket.id.in_(params_with(term))
+        found = _has(params_with(term).where(TicketParam.ticket_id == Ticket.id))
     return found
 
 
+def _has(rows: Any) -> ColumnElement[bool]:
+    """Whether the ticket has such a row, looked up for each: by EXISTS a plan may read the whole table."""
+    return rows.limit(1).correlate(Ticket).scalar_subquery().is_not(None)  # type: ignore[no-any-return]
+
+
 def _contains(column: Any, words: str) -> ColumnElement[bool]:
-    return _never_null(column, _like(column, words))
+    return _never_null(column, like(column, words))
 
 
-def _like(column: Any, words: str) -> ColumnElement[bool]:
+def like(column: Any, words: str) -> ColumnElement[bool]:
+    """The column bears the text, whatever the case; what LIKE takes for a sign is taken as written."""
     escaped = re.sub(r"([\\%_])", r"\\\1", words)
     return column.ilike(f"%{escaped}%", escape="\\")  # type: ignore[no-any-return]
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from console.queries import splits, view_models
-from console.queries.counts import number
+from console.queries.counts import Number, number
 from console.queries.leaving import clean, clean_number
 from console.queries.tickets import SIZE, database_now, page
 from counterfoil.filters import TicketFilter
@@ -36,10 +36,26 @@ def large(
             yield from _filled(url)
 
 
+_PARAMS = """
+INSERT INTO counterfoil_params (ticket_id, name, value)
+SELECT id, 'order_id', CASE WHEN id % 20000 = 0 THEN 'rare' ELSE 'common' END FROM counterfoil_tickets
+WHERE id % 10 = 0
+"""
+
+
+_ATTEMPTS = """
+INSERT INTO counterfoil_attempts (ticket_id, claim, outcome, app_version)
+SELECT id, 1, 'error', 'a1b2c3' FROM counterfoil_tickets WHERE id % 5 = 0
+"""
+
+
 def _filled(url: str) -> Iterator[Connection]:
     engine = prepare(create_engine(url))
     with engine.connect() as connection:
         many(connection, COUNT)
+        for statement in (_PARAMS, _ATTEMPTS, "ANALYZE"):
+            connection.execute(text(statement))
+        connection.commit()
         yield connection
     engine.dispose()
 
@@ -64,12 +80,25 @@ def plans(connection: Connection, wanted: TicketFilter, cursor: str | None, read
     explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
     found = []
     for statement, parameters in sent:
+        if statement.startswith("EXPLAIN"):
+            continue
         rows = connection.exec_driver_sql(explain + statement, parameters).all()  # type: ignore[arg-type]
         found.append("\n".join(str(row[-1]) for row in rows))
     connection.rollback()
     return found
 
 
+SEARCHES = (
+    "state:pending queue:q1",
+    "state:errored error:19905",
+    "root:Customer!7 or root:Order!8",
+    "root:Customer!7 state:done",
+    "label:'ACME 199'",
+    "param.order_id:42",
+    "not (label:acme or kept:yes)",
+    "version:a1b2c3 attempts:>2 age:<2h",
+    "tab:retrying priority:<=high opened_by:ada",
+)
 FILTERS = [
     *({"tab": tab, "window": window} for tab in TABS for window in ("1h", "7d")),
     *({"tab": tab, "queue": "q1"} for tab in TABS),
@@ -78,6 +107,7 @@ FILTERS = [
     *({"tab": tab, "q": "acme 77"} for tab in TABS),
     {"tab": "errored", "queue": "absent"},
     {"q": "12345"},
+    *({"q": words} for words in SEARCHES),
 ]
 
 
@@ -90,7 +120,10 @@ def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
         first = page(large, wanted, None, database_now(large))
         for cursor in (None, first.next) if read == "page" and first.next else (None,):
             for plan in plans(large, wanted, cursor, read):
-                assert "Seq Scan on counterfoil" not in plan, (fields, plan)
+                assert not re.search(r"Seq Scan on counterfoil_(tickets|params|attempts)", plan), (
+                    fields,
+                    plan,
+                )
                 assert "SCAN counterfoil_tickets\n" not in plan + "\n" or fields.get("tab", "all") == "all"
                 if read == "page" and not any(scan.residual for scan in wanted.scans(NOW)):
                     # A handful may be read whole and sorted, what is running above all.
@@ -151,3 +184,25 @@ def test_what_the_charts_and_the_house_s_pages_ask_of_tickets_is_bounded_by_an_i
         assert "Seq Scan on counterfoil_tickets" not in plan, plan
         assert not re.search(r"SCAN (counterfoil_tickets|t)\b", plan), plan
     large.rollback()
+
+
+def test_rare_words_are_found_by_their_index_however_deep_they_lie(large: Connection) -> None:
+    postgresql = large.dialect.name == "postgresql"
+    now = database_now(large)
+    deep = {"param.order_id:rare": 10}
+    if postgresql:
+        deep |= {'"ACME 7777"': 11, "error:20305": 2, "acme 20305": 2, "20305 or 40405": 4}
+    for words, expected in deep.items():
+        wanted = TicketFilter.parse([("q", words)])
+        found = page(large, wanted, None, now)
+        assert not found.stretched, words
+        assert len(found.rows) == expected, words
+        assert number(large, wanted, now) == Number(expected), words
+        used = "\n".join(plans(large, wanted, None, "page"))
+        index = "params_value" if words.startswith("param") else "counterfoil_tickets_(label|error)"
+        assert re.search(index, used), (words, used)
+        assert "Seq Scan on counterfoil_tickets" not in used, (words, used)
+    for words in ("param.order_id:common", "param.order_id:absent", "label:acme", "nowhere-at-all"):
+        wanted = TicketFilter.parse([("q", words)])
+        found = page(large, wanted, None, now)
+        assert len(found.rows) == SIZE or found.stretched or postgresql or "absent" in words, words

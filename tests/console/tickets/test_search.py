@@ -3,9 +3,10 @@
 import re
 import secrets
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, insert, select, update
 
 from counterfoil import operations
+from counterfoil.tables import RootClass
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -90,3 +91,54 @@ def test_nothing_that_is_typed_becomes_sql(otto: Browser, engine: Engine) -> Non
         assert answer.status_code in (200, 400, 422), hostile
         assert shown(answer.text) == [], hostile
     assert len(shown(otto.get("/tickets?q=age:<9999w").text)) == 1
+
+
+def test_the_box_completes_fields_and_known_values(vera: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        known(connection, "Customer.greet", "Ship", queue="parcels", searchable=["order_id"])
+        connection.execute(insert(RootClass).values(name="Order"))
+        ticket(connection, "done", view_model="NeverRegistered", queue="nowhere")
+    for typed, words in (
+        ("stat", ["state:"]),
+        ("state:er", ["state:errored"]),
+        ("bank (STATE:ER", ["bank (STATE:errored"]),
+        ("queue:par", ["queue:parcels"]),
+        ("queue:now", []),
+        ("view:", ["view:Customer.greet", "view:Ship"]),
+        ("root:", ["root:Order!"]),
+        ("param.", ["param.order_id:"]),
+        ("priority:", [f"priority:{name}" for name in ("urgent", "high", "medium", "low", "minor")]),
+        ("colour:x", []),
+        ("bank ", []),
+    ):
+        found = vera.get("/tickets/words", query_string={"q": typed}).text
+        assert re.findall(r'<option value="([^"]+)"', found) == words, typed
+    page = vera.get("/tickets").text
+    assert "What can be searched" in page
+    assert 'list="search-words"' in page
+
+
+def test_a_searchable_param_is_found_whoever_opens_the_ticket(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        known(connection, "Ship", searchable=["order_id", "size", "rush"])
+        known(connection, "Other")
+        params = {"order_id": 42, "size": {"$": "decimal", "v": "1.50"}, "rush": True, "note": "secret"}
+        hit = ticket(connection, view_model="Ship", params=params)
+        ticket(connection, view_model="Ship", params={"order_id": 43})
+        ticket(connection, view_model="Other", params=params)
+        plain_sql = "INSERT INTO counterfoil_tickets (view_model, params) VALUES ('Ship', '{}')"
+        connection.exec_driver_sql(plain_sql.format('{"order_id": "A 1"}'))
+        plain = connection.execute(select(func.max(Ticket.id))).scalar_one()
+    for query, ids in (
+        ("param.order_id:42", [hit]),
+        ("param.size:1.50", [hit]),
+        ("param.rush:true", [hit]),
+        ('param.order_id:"A 1"', [plain]),
+        ("param.note:secret", []),
+        ("param.order_id:42 or param.order_id:43 state:pending", [hit + 1, hit]),
+    ):
+        assert shown(otto.get("/tickets", query_string={"q": query}).text) == ids, query
+    with engine.begin() as connection:
+        connection.execute(update(Ticket).where(Ticket.id == hit).values(params={"order_id": 77}))
+    assert shown(otto.get("/tickets?q=param.order_id:42").text) == []
+    assert shown(otto.get("/tickets?q=param.order_id:77").text) == [hit]
