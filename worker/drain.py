@@ -135,7 +135,7 @@ class Drain:
         )
         names = connection.execute(text(f"SELECT name FROM counterfoil_view_models WHERE {still}")).scalars()
         self.paused_view_models = frozenset(names)
-        connection.rollback()
+        connection.commit()  # by a rollback psycopg forgets what it has prepared: the claims
 
     def _ring_further(self, connection: Connection) -> None:
         """It got a ticket: if more is due, another drain would find work; that one rings the next."""
@@ -143,7 +143,7 @@ class Drain:
             self._told = True
             if has_due(connection, self.lease.queue):
                 self.mouth.say({"ring": True})
-            connection.rollback()
+            connection.commit()
 
     def _repair(self, connection: Connection) -> bool:
         given, _ = lanes.repair(connection)
