@@ -26,6 +26,8 @@ from rq.serializers import JSONSerializer
 
 WAIT_SECONDS = 0.015
 QUIET_SECONDS = 5.0
+TELL_SECONDS = 300.0
+"""A machine that is often too slow for a bell need not say so each time."""
 RINGS_MS = 1000
 FUNCTION = "counterfoil.drain"
 WAKE = "counterfoil:wake"
@@ -103,6 +105,7 @@ class Bell:
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._quiet_until = 0.0
+        self._told_at: float | None = None
 
     def get_ready(self) -> None:
         """Start the thread and connect, ahead of the commit that will ring. Never waits, never raises."""
@@ -157,5 +160,15 @@ class Bell:
 
     def _be_quiet(self, why: str) -> None:
         if time.monotonic() >= self._quiet_until:
-            log.warning("the bell is not tried for %g s: Redis %s", QUIET_SECONDS, why)
+            self._tell(why)
         self._quiet_until = time.monotonic() + QUIET_SECONDS
+
+    def _tell(self, why: str) -> None:
+        if self._told_at is None or time.monotonic() - self._told_at > TELL_SECONDS:
+            self._told_at = time.monotonic()
+            log.warning(
+                "Redis %s: bells are left out for %g s at a time. Nothing is lost: what was opened starts "
+                "at the scheduler's next beat",
+                why,
+                QUIET_SECONDS,
+            )

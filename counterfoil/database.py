@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,6 +18,16 @@ def driver_url(url: str) -> str:
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed.render_as_string(hide_password=False)
+
+
+def same_database(one: URL, other: URL) -> bool:
+    """Whether two addresses are one database, whatever driver each names."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(url: URL) -> tuple[object, ...]:
+    default = 5432 if url.get_backend_name() == "postgresql" else None
+    return url.get_backend_name(), url.host, url.port or default, url.database, url.username
 
 
 def make_engine(url: str, **options: Any) -> Engine:

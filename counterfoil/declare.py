@@ -106,8 +106,10 @@ class Method:
         return self.name
 
 
-def method(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def method(*bare: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a method of a root class as a view model; `precondition` (called with the root) comes first."""
+    if bare:
+        raise RegistryError("@method is written with brackets: @method(), or @method(lane=...)")
 
     def declare(function: Callable[..., Any]) -> Method:
         return Method(function, options)
@@ -134,6 +136,9 @@ def processor(name: str, **options: Any) -> Callable[[F], F]:
 
 
 def _declare_function(name: str, sort: str, options: dict[str, Any]) -> Callable[[F], F]:
+    if not isinstance(name, str):
+        raise RegistryError(f'@{sort} is written with a name: @{sort}("Class.action")')
+
     def declare(function: F) -> F:
         parameters = list(inspect.signature(function).parameters)[0 if sort == "target" else 1 :]
         taken = sorted((OPTION_NAMES - {TICKET}) & set(parameters))

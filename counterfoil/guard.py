@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from .database import same_database
 from .errors import calling_line
 from .signals import WorkMustNotCommit
 
@@ -77,12 +78,14 @@ def _before_commit(session: Session) -> None:
 @event.listens_for(Session, "after_begin")
 def _after_begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     guard = _armed.get()
-    if guard is not None and session is guard.session and connection.engine.url != guard.bind.url:
+    if guard is None or session is not guard.session:
+        return
+    if not same_database(connection.engine.url, guard.bind.url):
         raise guard.refuse(f"spans a second database ({connection.engine.url!r})")
 
 
 @event.listens_for(Engine, "commit")
 def _engine_commit(connection: Connection) -> None:
     guard = _armed.get()
-    if guard is not None and connection.engine.url == guard.bind.url:
+    if guard is not None and same_database(connection.engine.url, guard.bind.url):
         raise guard.refuse("committed through a connection")

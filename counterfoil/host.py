@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from . import keyring, opener, ringing, sqlite
+from . import keyring, missing_tables, opener, ringing, sqlite
 from .hooks import OnError
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
@@ -162,6 +162,7 @@ class Counterfoil:
         self.sessions, self._engines = sessions, None
         for engine in self.engines:
             sqlite.prepare(engine)
+        missing_tables.attach(self.engine)
         if self.opened_by is not None:
             opener.attach(self.engine, self.opened_by)
         if self.redis_url:

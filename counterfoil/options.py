@@ -74,6 +74,7 @@ def columns_of(
         _fits(declaration, root, given)
     if elements and declaration is not None:
         _takes(declaration, elements, known)
+    _can_start(execute_earliest, expires_at)
     if guard and (idempotence_token is not None or staged or (elements and guard is True)):
         raise WrongOption(
             "guard= goes with neither idempotence_token= nor staged=, and with elements= only as a key"
@@ -168,6 +169,8 @@ def _fits(declaration: Declaration, root: Any, given: dict[str, Any]) -> None:
     name, about = declaration.name, declaration.root_class
     if about is not None and root is None:
         raise WrongOption(f"{name} is about a {about.__name__}: give root=")
+    if about is None and root is not None:
+        raise WrongOption(f"{name} is about no root: leave out root=, or give what it needs as params")
     if about is not None and not isinstance(root, about):
         raise WrongOption(f"{name} is about a {about.__name__}, the root given is a {type(root).__name__}")
     declaration.check(given)
@@ -180,6 +183,18 @@ def _fits(declaration: Declaration, root: Any, given: dict[str, Any]) -> None:
         raise WrongOption(
             f"{name}: a param is a member of {names}, which no parameter's annotation names: annotate the "
             "parameter with the enum's class, so that a worker knows it"
+        )
+
+
+def _can_start(earliest: datetime | timedelta | None, expires: datetime | timedelta | None) -> None:
+    """Two times that can be compared without the database's clock."""
+    if earliest is None or expires is None or type(earliest) is not type(expires):
+        return
+    if isinstance(expires, datetime) and (expires.tzinfo is None or earliest.tzinfo is None):  # type: ignore[union-attr]
+        return  # refused as naive, by its name
+    if expires <= earliest:  # type: ignore[operator]
+        raise WrongOption(
+            f"expires_at ({expires}) is not after execute_earliest ({earliest}): the ticket could never run"
         )
 
 

@@ -93,6 +93,12 @@ class Declaration:
     doc: str | None = None
 
     def __post_init__(self) -> None:
+        for call in self.callables:
+            if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+                raise RegistryError(
+                    f"{self.name}: {call.__qualname__} is async, and nobody would await it: declare a plain "
+                    "function, and say asyncio.run(...) inside"
+                )
         if wrong := told_wrong(self.queue):
             raise RegistryError(f"{self.name}: {wrong}")
         if not 1 <= self.max_attempts <= 1000:
@@ -155,8 +161,10 @@ class Declaration:
             try:
                 signature.bind(*positional, **given)
             except TypeError as error:
+                foreign = _foreign(signature, params)
+                told = f"; it has no parameter {', '.join(map(repr, foreign))}" if foreign else ""
                 raise ParamsDoNotFit(
-                    f"params of {self.name} do not fit {call.__qualname__}{signature}: {error}"
+                    f"params of {self.name} do not fit {call.__qualname__}{signature}: {error}{told}"
                 ) from None
 
     def signature(self) -> dict[str, Any]:
@@ -172,6 +180,18 @@ class Declaration:
                 note = "" if p.annotation is p.empty else inspect.formatannotation(p.annotation)
                 found[p.name] = {"required": required, "annotation": note}
         return found
+
+
+_DECLARED = frozenset(Declaration.__dataclass_fields__) - {
+    "name", "sort", "callables", "root_class", "own_priority", "doc"
+}  # fmt: skip
+
+
+def _foreign(signature: inspect.Signature, params: dict[str, Any]) -> list[str]:
+    """Params that no parameter bears the name of."""
+    if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+        return []
+    return sorted(params.keys() - signature.parameters.keys())
 
 
 @dataclass
@@ -308,6 +328,9 @@ registry = Registry()
 
 def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a declaration as its fields: a priority by name becomes its number, lists tuples."""
+    unknown = sorted(options.keys() - _DECLARED)
+    if unknown:
+        raise RegistryError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(_DECLARED))}")
     made = dict(options)
     if "priority" in made:
         made |= {"priority": priority_number(made["priority"]), "own_priority": True}

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .keyring import Keyring, parse
 
+SECRETS = ("encryption_keys", "secret_key", "smtp_password", "webhook_secret")
+
 
 class SettingsError(ValueError):
     """A setting that is missing or makes no sense; one line, naming the setting and the cure."""
@@ -75,6 +77,20 @@ class Settings(BaseSettings):
             raise ValueError("only sqlite:///... and postgresql://... are supported")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("use redis://host:6379/0, rediss://... or unix:///path")
+        return value or None
+
+    @field_validator("url")
+    @classmethod
+    def _own_url(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("use the console's address as people type it, with https:// or http://")
+        return value
+
     @field_validator("encryption_keys")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:
@@ -134,6 +150,6 @@ def read_settings(**overrides: Any) -> Settings:
         variable = (
             name.upper() if name.lower() in ("database_url", "redis_url") else f"COUNTERFOIL_{name.upper()}"
         )
-        value = "..." if name in ("encryption_keys", "secret_key") else repr(first.get("input"))
+        value = "..." if name in SECRETS else repr(first.get("input"))
         told = f"{variable}={value}: " if first["loc"] else ""
         raise SettingsError(f"{told}{first['msg'].removeprefix('Value error, ')}") from None

@@ -12,15 +12,33 @@ Both work in a session that is rolled back at the test's end.
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, scoped_session
 
+from . import sqlite
+from .base import Base
 from .declare import name_of
 from .inline import Ran, run_pending
 from .roots import root_id_of
 from .ticket import Ticket
 
-__all__ = ["Inline", "Ran", "assert_opened", "counterfoil_inline", "counterfoil_session", "run_pending"]
+__all__ = [
+    "Inline",
+    "Ran",
+    "assert_opened",
+    "counterfoil_inline",
+    "counterfoil_session",
+    "create_tables",
+    "run_pending",
+]
+
+
+def create_tables(engine: Engine) -> None:
+    """Make our tables in a test's database, beside the host's `db.create_all()`; in memory too.
+
+    A database that is kept has its tables from `counterfoil db upgrade`.
+    """
+    Base.metadata.create_all(sqlite.prepare(engine))
 
 
 def assert_opened(

@@ -1,10 +1,12 @@
 """What known errors mean to a person at a terminal."""
 
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
+from ..missing_tables import without_tables
 from ..registry import RegistryError
 from ..schema import SchemaOutOfDate
-from ..settings import SettingsError
+from ..settings import SettingsError, read_settings
 from .group import CONFIGURATION, FAILED, Stop
 from .siblings import Shadowed
 
@@ -20,10 +22,10 @@ def explained(error: Exception) -> Stop | None:
             "PostgreSQL needs its driver: pip install 'counterfoil[postgres]'",
             CONFIGURATION,
         )
-    if isinstance(error, ProgrammingError | OperationalError) and _without_tables(error):
+    if isinstance(error, DBAPIError) and without_tables(str(error.orig)):
         return Stop("the database lacks Counterfoil's tables: run `counterfoil db upgrade`", CONFIGURATION)
     if isinstance(error, DBAPIError):
-        return Stop(f"the database refused: {first_line(error.orig)}", FAILED)
+        return _refused_by_the_database(error)
     refused = getattr(error, "code", None)
     if type(error).__name__ == "Refused" and isinstance(refused, str):
         return Stop(str(error), FAILED)
@@ -36,6 +38,14 @@ def first_line(error: object) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _without_tables(error: DBAPIError) -> bool:
-    said = str(error.orig)
-    return "counterfoil_" in said and ("no such table" in said or "does not exist" in said)
+def _refused_by_the_database(error: DBAPIError) -> Stop:
+    said = first_line(error.orig)
+    if error.statement is None:
+        # It was the connection: the address is what a person can mend.
+        url = make_url(read_settings().database_url).render_as_string()
+        return Stop(
+            f"the database of DATABASE_URL={url} cannot be reached: {said}. Name the application's own in "
+            "DATABASE_URL, and see that it runs",
+            FAILED,
+        )
+    return Stop(f"the database refused: {said}", FAILED)

@@ -202,7 +202,11 @@ def test_the_migrations_are_printed_as_sql(dialect: str) -> None:
     [
         ({"DATABASE_URL": "mysql://x/y"}, 2, "only sqlite"),
         ({"COUNTERFOIL_BEAT_SECONDS": "-1"}, 2, "COUNTERFOIL_BEAT_SECONDS"),
-        ({"DATABASE_URL": "postgresql://x:secret@127.0.0.1:1/y"}, 1, "the database"),
+        (
+            {"DATABASE_URL": "postgresql://x:secret@127.0.0.1:1/y"},
+            1,
+            "DATABASE_URL=postgresql://x:***@127.0.0.1:1/y cannot be reached",
+        ),
     ],
 )
 def test_nonsense_in_the_environment_is_one_line(

@@ -9,7 +9,9 @@ OLD = fresh("old")
 
 
 @pytest.mark.parametrize(
-    "told", ["nonsense", "id:short", f"{OLD},{OLD}", "ü:AAAA", OLD.replace("old:", "old:!")]
+    "told",
+    ["nonsense", "id:short", f"{OLD},{OLD}", "ü:AAAA", OLD.replace("old:", "old:!")],
+    ids=["no id", "too short", "twice", "no ASCII", "no base64"],  # a key of chance is no test's name
 )
 def test_keys_that_make_no_sense_are_refused_without_being_told(
     monkeypatch: pytest.MonkeyPatch, told: str

@@ -92,11 +92,13 @@ def test_its_target_gets_its_key_and_its_receipt(lines: dict[str, Any]) -> None:
 
 
 def test_its_test_passes_as_printed(lines: dict[str, Any]) -> None:
-    session = lines["db"].session()
     exec("from counterfoil import Ticket", lines)
-    exec(block("from counterfoil.testing import assert_opened"), lines)
+    exec(block("import pytest").replace("@pytest.fixture\n", ""), lines)
+    fixture = lines["session"](lines["app"])
+    session = next(fixture)
     lines["test_a_new_customer_gets_a_number"](session, Inline(session))
     session.rollback()
+    next(fixture, None)
 
 
 def test_its_links_lead_somewhere() -> None:
