@@ -1,16 +1,18 @@
 """A host without our tables is told the cure instead of two screens of SQL."""
 
+import re
+
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from .schema import SchemaOutOfDate
 
-_SAID = ("no such table: counterfoil_", 'relation "counterfoil_')
+_SAID = re.compile(r'no such table: counterfoil_|relation "counterfoil_\w+" does not exist')
 
 
 def without_tables(said: str) -> bool:
     """Whether a driver's text says that a table of ours is not there."""
-    return any(words in said for words in _SAID)
+    return _SAID.search(said) is not None
 
 
 def attach(engine: Engine) -> None:

@@ -12,7 +12,7 @@ Both work in a session that is rolled back at the test's end.
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, inspect, select
 from sqlalchemy.orm import Session, scoped_session
 
 from . import sqlite
@@ -34,11 +34,12 @@ __all__ = [
 
 
 def create_tables(engine: Engine) -> None:
-    """Make our tables in a test's database, beside the host's `db.create_all()`; in memory too.
+    """Make our tables in a test's database that lacks them, beside `db.create_all()`; in memory too.
 
     A database that is kept has its tables from `counterfoil db upgrade`.
     """
-    Base.metadata.create_all(sqlite.prepare(engine))
+    if not inspect(sqlite.prepare(engine)).has_table(Ticket.__tablename__):
+        Base.metadata.create_all(engine)
 
 
 def assert_opened(
