@@ -25,7 +25,7 @@ class Finding:
 
 def findings(house: House, redis: bool | None) -> list[Finding]:
     """All that apply, causes first; an empty list means that all is well."""
-    symptoms = [*_failing(house), *_behind(house), *_tickets(house)]
+    symptoms = [*_failing(house), *_behind(house), *_tickets(house), *_unsent(house)]
     return [*_infrastructure(house, redis), *_deaf(house), *_paused(house), *symptoms]
 
 
@@ -61,7 +61,22 @@ def _paused(house: House) -> list[Finding]:
         there = url_for("view_models.one", name=row.name)
         text = gettext("View model %(name)s is paused %(told)s", name=row.name, told=_told(row))
         found.append(Finding("warn", text, there))
+    for row in house.paused_schedules:
+        text = gettext("Schedule %(name)s is paused %(told)s", name=row.name, told=_told(row))
+        found.append(Finding("warn", text, url_for("schedules")))
     return found
+
+
+def _unsent(house: House) -> list[Finding]:
+    if not house.unsent_notices:
+        return []
+    text = ngettext(
+        "One notice was given up within a day: the scheduler's log tells why.",
+        "%(n)s notices were given up within a day: the scheduler's log tells why.",
+        house.unsent_notices,
+        n=number(house.unsent_notices),
+    )
+    return [Finding("warn", text)]
 
 
 def _told(row: Any) -> str:

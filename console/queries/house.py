@@ -1,14 +1,14 @@
 """Whether the house stands: the last snapshot, the scheduler, the workers, the queues."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from counterfoil.clock import moment
-from counterfoil.tables import Drain, Leader, Process, Queue, Sample, ViewModelRecord
+from counterfoil.tables import Drain, Leader, Notice, Process, Queue, Sample, ScheduleRecord, ViewModelRecord
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ class House:
     workers: list[Row[Any]]
     queues: list[QueueNow]
     paused_view_models: list[Row[Any]]
+    paused_schedules: list[Row[Any]]
+    unsent_notices: int
+    """Notices given up within a day."""
     seen: dict[str, datetime]
     """Sort of process (worker, scheduler) -> the newest sign of life of one."""
 
@@ -97,6 +100,8 @@ def house(connection: Connection) -> House:
         workers,
         [_queue(row, figures.get(row.name, {}), workers, now) for row in rows],
         paused_view_models(connection, now),
+        paused_schedules(connection, now),
+        unsent_notices(connection, now),
         _last_seen(connection),
     )
 
@@ -112,6 +117,20 @@ def paused_view_models(connection: Connection, now: datetime) -> list[Row[Any]]:
     query = select(record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
     still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
     return [*connection.execute(query.where(still).order_by(record.name).limit(50))]
+
+
+def paused_schedules(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """Schedules that are paused now, by name."""
+    record = ScheduleRecord
+    query = select(record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
+    still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
+    return [*connection.execute(query.where(still).order_by(record.name).limit(50))]
+
+
+def unsent_notices(connection: Connection, now: datetime) -> int:
+    """How many notices were given up within a day; index counterfoil_notices_failed."""
+    since = Notice.failed_at > now - timedelta(days=1)
+    return connection.execute(select(func.count()).select_from(Notice).where(since)).scalar_one()
 
 
 def processes(connection: Connection) -> list[Row[Any]]:

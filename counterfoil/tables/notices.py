@@ -35,6 +35,10 @@ class Notice(Base):
             "counterfoil_notices_told", "person", "topic", "at",
             postgresql_where=text(IS_MESSAGE), sqlite_where=text(IS_MESSAGE),
         ),
+        Index(
+            "counterfoil_notices_failed", "failed_at",
+            postgresql_where=text("failed_at IS NOT NULL"), sqlite_where=text("failed_at IS NOT NULL"),
+        ),
         Index("counterfoil_notices_at", "at"),
         {"sqlite_autoincrement": True},  # a receiver ignores an id that it has seen
     )  # fmt: skip

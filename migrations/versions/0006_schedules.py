@@ -71,6 +71,7 @@ def upgrade() -> None:
     _partial("waiting", ["person", "topic", "id"], "channel IS NULL")
     _partial("open", ["next_at", "id"], f"{message} AND sent_at IS NULL AND failed_at IS NULL")
     _partial("told", ["person", "topic", "at"], message)
+    _partial("failed", ["failed_at"], "failed_at IS NOT NULL")
     op.create_index("counterfoil_notices_at", "counterfoil_notices", ["at"], unique=False)
     # By these the purge finds what nothing names any more.
     op.create_index("counterfoil_batches_closed", "counterfoil_batches", ["closed_at"], unique=False)

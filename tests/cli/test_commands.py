@@ -261,6 +261,7 @@ def test_a_schedule_is_listed_paused_resumed_and_run_now(run: Run, engine: Engin
     assert all(word in listed for word in ("nightly", "0 3 * * *", "Europe/Berlin", "Work"))
     assert run("schedules", "pause", "nightly", "--reason", "stocktaking", "--until", "2h").exit_code == 0
     assert "stocktaking" in run("schedules", "list", COLUMNS="200").output
+    assert "schedule\tnightly\t" in run("pauses").output
     assert run("schedules", "run-now", "nightly").output == "ticket 1 is opened\n"
     assert run("schedules", "resume", "nightly").exit_code == 0
     told = rows(engine, "SELECT verb, via, subject FROM counterfoil_trail ORDER BY id")

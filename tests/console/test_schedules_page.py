@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, select
 
 from counterfoil.clock import later
-from counterfoil.tables import ScheduleRecord, TrailEntry
+from counterfoil.tables import Notice, ScheduleRecord, TrailEntry
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import ticket
@@ -40,6 +40,16 @@ def test_a_schedule_tells_its_next_fires_and_what_its_last_became(vera: Browser,
     assert 'href="/trail?subject=schedule+nightly"' in page
     assert "<form" not in page.split("<main", 1)[1], "a viewer changes nothing"
     assert vera.post("/schedules/nightly/run-now").status_code == 403
+
+
+def test_a_paused_schedule_and_a_lost_notice_stand_on_the_first_page(vera: Browser, engine: Engine) -> None:
+    planted(engine, paused=True, paused_by="otto", paused_reason="stocktaking")
+    given_up = {"person": "ada", "occasion": "errored", "topic": "f", "channel": "email"}
+    with engine.begin() as connection:
+        connection.execute(insert(Notice).values(**given_up, failed_at=later(timedelta(hours=-1))))
+    page = vera.get("/").text
+    assert "Schedule nightly is paused by otto" in page
+    assert "One notice was given up within a day" in page
 
 
 def test_an_operator_pauses_with_a_reason_resumes_and_runs_it_once(otto: Browser, engine: Engine) -> None:
