@@ -156,3 +156,24 @@ def test_a_database_that_is_newer_than_the_code_is_refused(engine: Engine) -> No
     for act in (schema.check, schema.upgrade):
         with pytest.raises(SchemaOutOfDate, match="revision 9999, which this version"):
             act(engine)
+
+
+def test_who_may_not_create_the_trigram_extension_is_told_what_to_run(empty_postgresql_url: str) -> None:
+    engine = create_engine(empty_postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE counterfoil_of_few_rights"))
+        connection.execute(text("GRANT ALL ON SCHEMA public TO counterfoil_of_few_rights"))
+    few = create_engine(empty_postgresql_url, connect_args={"options": "-c role=counterfoil_of_few_rights"})
+    try:
+        with pytest.raises(SchemaOutOfDate, match=r"owner of the database run `CREATE EXTENSION.*pg_trgm;`"):
+            schema.upgrade(few)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
+        schema.upgrade(few)
+        schema.check(few)
+    finally:
+        few.dispose()
+        with engine.begin() as connection:
+            connection.execute(text("DROP OWNED BY counterfoil_of_few_rights"))
+            connection.execute(text("DROP ROLE counterfoil_of_few_rights"))
+        engine.dispose()
