@@ -7,11 +7,12 @@ whether anybody reads them.
 """
 
 import threading
+import time
 
 from counterfoil import notices
 
 from .channels import CannotBeSent, Channel, open_channels
-from .duty import Beat, log
+from .duty import TURN_SECONDS, Beat, log
 
 
 class Postman:
@@ -28,8 +29,10 @@ class Postman:
         channels = open_channels(beat.settings)
         with beat.transaction() as connection:
             groups = notices.waiting(connection)
-        told = 0
+        told, end = 0, time.monotonic() + TURN_SECONDS
         for group in groups:
+            if time.monotonic() > end:
+                break  # the next turn goes on: a bad night holds up no other duty
             with beat.transaction() as connection:
                 told += notices.collect(connection, group, channels)
         if self._thread is None or not self._thread.is_alive():
