@@ -129,13 +129,13 @@ def test_every_page_keeps_the_policy_fits_a_phone_and_passes_axe_in_both_themes(
 def test_the_theme_changes_at_once_and_stays(shown: Shown, browser: Browser) -> None:
     page = _page(_context(browser, 1280, "light"), [])
     _enter(page, shown)
-    page.click(".menu summary")
+    page.click(".top > .menu > summary")
     with page.expect_response("**/profile"):
-        page.click(".menu >> text=Dark")
+        page.click(".top > .menu >> text=Dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.goto(shown.url + "/trail")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    page.click(".menu summary")
+    page.click(".top > .menu > summary")
     page.click("text=Sign out")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
