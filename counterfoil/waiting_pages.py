@@ -110,7 +110,7 @@ class WaitingPages:
         more = {"receipt": found.receipt} if found.finished else {"again_seconds": POLL_SECONDS}
         return told | more
 
-    def _fragment(self, found: Standing, again: str) -> str:
+    def _fragment(self, found: Standing, again: str, tag: str = "p") -> str:
         """One element; while there is something to wait for, htmx asks again in its place."""
         ask = (
             ""
@@ -120,7 +120,7 @@ class WaitingPages:
         receipt = f'<p class="counterfoil-receipt">{escape(found.receipt)}</p>' if found.receipt else ""
         return (
             f'<div class="counterfoil-waiting" data-status="{escape(found.status)}" role="status"{ask}>'
-            f"<p>{escape(self.texts[found.status])}</p>{receipt}</div>"
+            f"<{tag}>{escape(self.texts[found.status])}</{tag}>{receipt}</div>"
         )
 
     def _page(self, found: Standing, again: str) -> str:
@@ -128,8 +128,9 @@ class WaitingPages:
         return (
             f'<!DOCTYPE html><html lang="{escape(self.lang)}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="color-scheme" content="light dark">'
             f"<title>{escape(self.texts[found.status])}</title>{'' if found.finished else refresh}"
-            f"</head><body><main>{self._fragment(found, again)}</main></body></html>"
+            f"</head><body><main>{self._fragment(found, again, 'h1')}</main></body></html>"
         )
 
     def _live(self, token: str, seen: bool, until: float) -> Answer:
