@@ -19,6 +19,7 @@ from . import (
     changes,
     compressed,
     errors,
+    failure_words,
     guard,
     headers,
     hosts,
@@ -72,8 +73,8 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
     for part in (
-        headers, compressed, answers, errors, assets, times, layout, limits, strings, words, ticket_words,
-        operation_words, changes, live, wait,
+        headers, compressed, answers, errors, assets, times, layout, limits, strings, words,
+        ticket_words, failure_words, operation_words, changes, live, wait,
     ):  # fmt: skip
         part.install(app)
     return app
