@@ -180,7 +180,7 @@ def test_in_a_pseudo_locale_nothing_but_data_is_left_in_english(
             if answer.mimetype != "text/html" or answer.status_code in (302, 303):
                 continue
             walked += 1
-            assert "⟦" in answer.text, path
+            assert "⟦" in answer.text or not answer.text.strip(), path  # an empty fragment says nothing
             found = [text.strip() for _, text in prose(answer.text) if _english(text, data)]
             if found:
                 left[path] = found
