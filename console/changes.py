@@ -6,10 +6,20 @@ from flask import Flask, current_app, g
 
 from .masking import MASK, is_secret, masked
 
+TELLING = ("state", "queue", "priority", "expires_at", "kept", "lane", "paused", "pool_size", "route", "role")
+"""What an act was about; the other columns follow from it (attempts, times, `moves`)."""
+
 
 def install(app: Flask) -> None:
-    """Give templates `change_lines`."""
-    app.jinja_env.globals.update(change_lines=change_lines)
+    """Give templates `change_parts`."""
+    app.jinja_env.globals.update(change_parts=change_parts)
+
+
+def change_parts(entry: Any) -> tuple[list[tuple[str, Any, Any]], list[tuple[str, Any, Any]]]:
+    """The lines that a person looks for, and the rest."""
+    lines = change_lines(entry)
+    first = [line for line in lines if line[0] in TELLING or line[0].startswith("params.")] or lines[:1]
+    return first, [line for line in lines if line not in first]
 
 
 def change_lines(entry: Any) -> list[tuple[str, Any, Any]]:

@@ -6,7 +6,7 @@ from flask import Flask, current_app, g, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import Forbidden, HTTPException, RequestEntityTooLarge, SecurityError
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge, SecurityError
 from werkzeug.wrappers import Response
 
 from .database import db
@@ -68,12 +68,19 @@ def _words(error: HTTPException, code: int) -> tuple[str, str]:
         return gettext("Too large"), gettext("What was sent is larger than the console takes.")
     known = {
         400: (gettext("Not understood"), gettext("The request makes no sense to the console.")),
-        404: (gettext("Not found"), gettext("There is nothing at this address.")),
+        404: (gettext("Not found"), _missing(error)),
         405: (gettext("Not that way"), gettext("This address does not take such a request.")),
         410: (gettext("Gone"), gettext("It was here, and was purged.")),
         429: (gettext("Too many attempts"), gettext("Wait a quarter of an hour, then try again.")),
     }
     return known.get(code, (error.name, ""))
+
+
+def _missing(error: HTTPException) -> str:
+    """The page's own words where it has some: what is not there, and why."""
+    if error.description and error.description != NotFound.description:
+        return error.description
+    return gettext("There is nothing at this address.")
 
 
 def _database(error: SQLAlchemyError) -> Response:

@@ -14,8 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from . import changes, kinds, planting, recurring, unloadable
 from .clock import later, stamp
+from .declaration import Declaration
 from .queue_rows import name_queues
-from .registry import Declaration, Registry
+from .registry import Registry
 from .roots import key_columns
 from .tables import RootClass, TicketKind, Version, ViewModelRecord
 from .ticket import Ticket

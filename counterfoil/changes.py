@@ -27,8 +27,9 @@ from sqlalchemy.orm import (
     SessionTransaction,
 )
 
+from .declaration import Declaration, RegistryError
 from .options import current_ticket
-from .registry import Declaration, Registry, RegistryError, registry
+from .registry import Registry, registry
 from .roots import root_id_of
 from .ticket import Ticket
 

@@ -22,7 +22,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .registry import OPTION_NAMES, TICKET, Declaration, RegistryError, declaration_options, registry
+from .declaration import OPTION_NAMES, TICKET, Declaration, RegistryError, declaration_options
+from .registry import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type[Any])

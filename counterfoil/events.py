@@ -24,9 +24,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, scoped_session
 
 from .clock import stamp
+from .declaration import Declaration, RegistryError, declaration_options
 from .delay import Until
 from .opening import open_ticket
-from .registry import Declaration, RegistryError, declaration_options, registry
+from .registry import registry
 from .ticket import Ticket
 
 Action = Callable[..., Any]

@@ -12,12 +12,13 @@ from typing import Any
 
 from .clock import later
 from .columns import EVIDENCE, NaiveTime
+from .declaration import TICKET, Declaration
 from .declare import name_of
 from .elements import priority_by_size
 from .params import ParamsCannotBeStored, encode, enums_in
 from .priority import priority_number
 from .queue_names import told_wrong
-from .registry import TICKET, Declaration, Registry, registry
+from .registry import Registry, registry
 from .roots import class_name_of, class_named, state_of
 from .sealed_params import seal
 from .signatures import enums_of

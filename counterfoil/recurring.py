@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 
 from . import cron as cron_lines
 from . import guard
+from .declaration import Declaration, ParamsDoNotFit, RegistryError
 from .declare import name_of
 from .params import ParamsCannotBeStored, encode
 from .queue_names import QUEUE_NAME
-from .registry import Declaration, ParamsDoNotFit, Registry, RegistryError, registry
+from .registry import Registry, registry
 from .ticket import Ticket
 
 CATCH_UP = ("one", "all", "none")

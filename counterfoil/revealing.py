@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from .acts import Actor, Refused
+from .declaration import RegistryError
 from .encryptors import CannotDecrypt
 from .keyring import KeyMissing
-from .registry import Registry, RegistryError
+from .registry import Registry
 from .sealed_params import unseal
 from .tables import TrailEntry
 from .ticket import Ticket

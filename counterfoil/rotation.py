@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select
 
 from . import door
 from .acts import Actor
+from .declaration import RegistryError
 from .encryptors import CannotDecrypt
 from .keyring import KeyMissing
-from .registry import Registry, RegistryError
+from .registry import Registry
 from .sealed_params import sealed_columns, unseal
 from .tables import TrailEntry
 from .ticket import Ticket

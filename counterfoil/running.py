@@ -19,11 +19,12 @@ from . import claim, guard, hooks, lanes, settle
 from .claimed import Claimed
 from .collector import open_collected
 from .database import READ_COMMITTED
+from .declaration import Declaration
 from .finish import finish, finish_and_ride
 from .kinds import PLAIN
 from .lease import DrainLease
 from .options import current_ticket
-from .registry import Declaration, Registry, UnknownViewModel
+from .registry import Registry, UnknownViewModel
 from .running_ticket import RunningTicket, Witness, receipt_of
 from .signals import LostFence
 from .ticket import Ticket

@@ -6,7 +6,7 @@ import typing
 from functools import cache
 from typing import Any
 
-from .registry import Declaration
+from .declaration import Declaration
 
 
 def enums_of(declaration: Declaration) -> set[type[enum.Enum]]:

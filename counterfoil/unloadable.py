@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapper
 
 from .acts import Actor, Refused
+from .declaration import Declaration
 from .errors import safe
 from .pauses import pause_view_model, resume_view_model
-from .registry import Declaration
 from .tables import ViewModelRecord
 
 log = logging.getLogger("counterfoil.worker")

@@ -6,9 +6,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from . import sealed_params, settle
 from .claimed import Claimed
 from .concealing import Conceal, concealer, hide_bound_values, plainly
+from .declaration import Declaration, RegistryError
 from .encryptors import CannotDecrypt
 from .errors import Failure, describe, told
-from .registry import Declaration, Registry, RegistryError
+from .registry import Registry
 from .signals import Fail, Postpone
 from .signatures import enums_of
 from .work import CannotResolve, PreconditionRaised

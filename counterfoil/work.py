@@ -13,9 +13,10 @@ from . import elements, roots, sealed_params
 from . import params as stored_params
 from .claimed import Claimed
 from .concealing import Conceal, concealed, concealer
+from .declaration import Declaration, ParamsDoNotFit, RegistryError
 from .encryptors import CannotDecrypt
 from .kinds import PLAIN
-from .registry import Declaration, ParamsDoNotFit, Registry, RegistryError
+from .registry import Registry
 from .running_ticket import RunningTicket
 from .signals import Postpone
 from .signatures import enums_of

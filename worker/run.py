@@ -14,9 +14,9 @@ from redis.retry import Retry
 from counterfoil import changes, policy, recurring
 from counterfoil.candidates import due_queues
 from counterfoil.database import make_engine
+from counterfoil.declaration import RegistryError
 from counterfoil.host import Counterfoil, load_host
 from counterfoil.lease import DrainLease
-from counterfoil.registry import RegistryError
 from counterfoil.running import Runner
 from counterfoil.schema import SchemaOutOfDate, check
 from counterfoil.settings import Settings, SettingsError

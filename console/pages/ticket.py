@@ -23,6 +23,7 @@ from ..queries import ticket as queries
 from ..queries.standing import standing
 from ..queries.tickets import database_now
 from ..queries.view_models import Usual, usual
+from ..strings import gettext
 from ..ticket_words import VERB_ICONS
 from ..timeline import timeline
 from ..why import reasons
@@ -64,7 +65,7 @@ def purged(connection: Connection, ticket_id: int) -> Response:
     """410 with what the trail still tells; 404 when there never was such a ticket."""
     trail = queries.trail_of(connection, ticket_id)
     if not trail and not queries.was_given_out(connection, ticket_id):
-        abort(404)
+        abort(404, gettext("There is no ticket %(id)s: so many were never opened here.", id=ticket_id))
     return gone("ticket/gone.html", ticket_id=ticket_id, trail=trail)
 
 
@@ -164,7 +165,7 @@ def _receipt(receipt: Any) -> str | None:
 
 def _known(ticket_id: int) -> int:
     if ticket_id > MAX_ID:
-        abort(404)
+        abort(404, gettext("No ticket has so large a number."))
     return ticket_id
 
 

@@ -3,8 +3,8 @@
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
+from ..declaration import RegistryError
 from ..missing_tables import without_tables
-from ..registry import RegistryError
 from ..schema import SchemaOutOfDate
 from ..settings import SettingsError, read_settings
 from .group import CONFIGURATION, FAILED, Stop

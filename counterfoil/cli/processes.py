@@ -16,7 +16,12 @@ json_logs = click.option("--json-logs", is_flag=True, help="Log one JSON object 
 
 
 @click.command(epilog=EXIT_CODES)
-@click.option("--port", default=8020, show_default=True, help="The console's; the shop's is next. 0: any.")
+@click.option(
+    "--port",
+    default=8020,
+    show_default=True,
+    help="The console's; the shop's (--demo) is next. 0: any.",
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

@@ -44,7 +44,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from counterfoil.database import make_engine
-from counterfoil.registry import ParamsDoNotFit
+from counterfoil.declaration import ParamsDoNotFit
 from counterfoil.schema import upgrade
 from counterfoil.testing import Inline
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
+from counterfoil.declaration import Declaration
 from counterfoil.lease import DrainLease, take_lease
-from counterfoil.registry import Declaration, Registry
+from counterfoil.registry import Registry
 from counterfoil.running import Outcome, Runner
 from counterfoil.running_ticket import Silent
 from counterfoil.transactions import HostTransactions

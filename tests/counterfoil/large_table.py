@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, text
 
-from counterfoil.registry import Declaration
+from counterfoil.declaration import Declaration
 from tests.counterfoil.core import know
 
 LAYOUTS = ("delayed", "one busy lane", "busy lanes", "stale turns", "paused", "kept")

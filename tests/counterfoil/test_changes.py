@@ -9,8 +9,9 @@ from sqlalchemy import Column, Engine, ForeignKey, Table, event, select, text, u
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from counterfoil import Ticket, ViewModel, catalogue, changes, method, target, view_models
+from counterfoil.declaration import RegistryError
 from counterfoil.inline import run_pending
-from counterfoil.registry import RegistryError, registry
+from counterfoil.registry import registry
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, ForeignKey, String, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from counterfoil import Ticket, catalogue, open_ticket, processor, root, target
+from counterfoil.declaration import RegistryError
 from counterfoil.inline import run_pending
 from counterfoil.options import WrongOption, current_ticket
 from counterfoil.purge import purge
-from counterfoil.registry import RegistryError, registry
+from counterfoil.registry import registry
 from counterfoil.saving import RootNotSaved
 
 SEEN: list[Any] = []

@@ -20,13 +20,14 @@ from counterfoil import (
     target,
 )
 from counterfoil.acts import Actor, Refused, act
+from counterfoil.declaration import RegistryError
 from counterfoil.immutable import TicketIsImmutable
 from counterfoil.inline import run_pending
 from counterfoil.keyring import KeyMissing, fresh, parse
 from counterfoil.many import open_many
 from counterfoil.options import WrongOption
 from counterfoil.params import ParamsCannotBeStored
-from counterfoil.registry import RegistryError, registry
+from counterfoil.registry import registry
 from counterfoil.revealing import reveal
 from counterfoil.rotation import Rotated, rotate
 

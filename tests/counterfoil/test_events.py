@@ -10,7 +10,8 @@ from sqlalchemy import Engine, String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from counterfoil import Background, Delay, Event, Ticket, When, catalogue, view_models
-from counterfoil.registry import RegistryError, registry
+from counterfoil.declaration import RegistryError
+from counterfoil.registry import registry
 
 DONE: list[str] = []
 

@@ -9,9 +9,9 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from counterfoil import Ticket
+from counterfoil.declaration import ParamsDoNotFit
 from counterfoil.many import open_many
 from counterfoil.options import WrongOption
-from counterfoil.registry import ParamsDoNotFit
 from tests.counterfoil.firm import firm
 
 

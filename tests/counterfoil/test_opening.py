@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from counterfoil import Ticket, catalogue, open_ticket, target
 from counterfoil.columns import EVIDENCE, NaiveTime
+from counterfoil.declaration import ParamsDoNotFit, RegistryError
 from counterfoil.immutable import TicketIsImmutable
 from counterfoil.options import WrongOption, current_ticket
 from counterfoil.params import decode
 from counterfoil.priority import UnknownPriority
-from counterfoil.registry import ParamsDoNotFit, RegistryError, registry
+from counterfoil.registry import registry
 from tests.counterfoil.firm import firm
 
 

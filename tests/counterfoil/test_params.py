@@ -15,9 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from counterfoil import Ticket, open_ticket
+from counterfoil.declaration import Declaration, ParamsDoNotFit
 from counterfoil.options import WrongOption
 from counterfoil.params import ParamsCannotBeRead, ParamsCannotBeStored, decode, encode
-from counterfoil.registry import Declaration, ParamsDoNotFit, registry
+from counterfoil.registry import registry
 from counterfoil.signatures import enums_of
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from counterfoil import Ticket, catalogue, planting, schedule, target
 from counterfoil.acts import Actor, Refused
 from counterfoil.clock import later
+from counterfoil.declaration import RegistryError
 from counterfoil.inline import run_pending
-from counterfoil.registry import RegistryError, registry
+from counterfoil.registry import registry
 from counterfoil.schedule_acts import pause_schedule, resume_schedule, run_now
 from counterfoil.tables import Process, ScheduleRecord, TrailEntry
 from tests.counterfoil.firm import firm

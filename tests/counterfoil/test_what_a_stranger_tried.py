@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from counterfoil import Counterfoil, Ticket, declare, method, target
 from counterfoil.database import same_database
-from counterfoil.registry import Declaration, ParamsDoNotFit, Registry, RegistryError
+from counterfoil.declaration import Declaration, ParamsDoNotFit, RegistryError
+from counterfoil.registry import Registry
 from counterfoil.schema import SchemaOutOfDate
 from counterfoil.settings import SettingsError, read_settings
 from counterfoil.testing import create_tables

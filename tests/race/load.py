@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from counterfoil import lanes
 from counterfoil.database import make_engine
-from counterfoil.registry import Declaration
+from counterfoil.declaration import Declaration
 from tests.counterfoil.core import know
 from tests.race import operators, worker
 

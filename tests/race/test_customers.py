@@ -13,8 +13,9 @@ from counterfoil import lanes
 from counterfoil.claim import claim
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
+from counterfoil.declaration import Declaration
 from counterfoil.lease import take_lease
-from counterfoil.registry import Declaration, Registry
+from counterfoil.registry import Registry
 from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent
 from counterfoil.transactions import HostTransactions

@@ -15,9 +15,10 @@ from counterfoil.claim import _take, claim
 from counterfoil.claimed import Claimed
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
+from counterfoil.declaration import Declaration
 from counterfoil.hot import Hot
 from counterfoil.lease import DrainLease, end_lease, take_lease
-from counterfoil.registry import Declaration, Registry
+from counterfoil.registry import Registry
 from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent
 from counterfoil.settle import lapse

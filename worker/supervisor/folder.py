@@ -13,6 +13,8 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        if self.path.exists() and not self.path.is_dir():
+            raise CannotStart(f"the data folder {self.path} is a file: name a folder: --data DIR")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = self._locked()

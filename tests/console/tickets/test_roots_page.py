@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from console.queries.tickets import SIZE
-from counterfoil.registry import Registry, RegistryError
+from counterfoil.declaration import RegistryError
+from counterfoil.registry import Registry
 from counterfoil.tables import Batch, ErrorGroup, RootClass
 from tests.console.browser import Browser
 from tests.console.tickets.cast import ticket
