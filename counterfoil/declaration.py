@@ -163,9 +163,10 @@ class Declaration:
         return found
 
 
-_DECLARED = frozenset(Declaration.__dataclass_fields__) - {
+DECLARED = frozenset(Declaration.__dataclass_fields__) - {
     "name", "sort", "callables", "root_class", "own_priority", "doc"
 }  # fmt: skip
+"""The names of the options of a declaration."""
 
 
 def _foreign(signature: inspect.Signature, params: dict[str, Any]) -> list[str]:
@@ -177,9 +178,9 @@ def _foreign(signature: inspect.Signature, params: dict[str, Any]) -> list[str]:
 
 def declaration_options(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a declaration as its fields: a priority by name becomes its number, lists tuples."""
-    unknown = sorted(options.keys() - _DECLARED)
+    unknown = sorted(options.keys() - DECLARED)
     if unknown:
-        raise RegistryError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(_DECLARED))}")
+        raise RegistryError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(DECLARED))}")
     made = dict(options)
     if "priority" in made:
         made |= {"priority": priority_number(made["priority"]), "own_priority": True}

@@ -46,7 +46,10 @@ KEY_LENGTH = 400
 
 @dataclass(frozen=True)
 class FloodGuard:
-    """`key`: what makes tickets of a view model equal, default root and params. `max_age`: see the module."""
+    """`key`: what makes tickets of a view model equal, default root and params.
+
+    `max_age`: one that should have run longer ago does not count as waiting.
+    """
 
     key: str | None = None
     max_age: timedelta = timedelta(hours=1)

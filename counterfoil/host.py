@@ -77,7 +77,7 @@ class PlainSessions:
 
 
 class Counterfoil:
-    """Counterfoil in a host application; see the module's text.
+    """Tickets in a host application: `Counterfoil(app, db)` with Flask, else `Counterfoil(sessionmaker)`.
 
     `settings`: default, read from the environment. `redis_url`: where the bell hangs, default the settings'
     (`REDIS_URL`); without one nothing is rung and the scheduler's beat finds what is due. `opened_by`: tells

@@ -22,53 +22,95 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """What the processes are told. Times in the unit that the name says."""
 
-    model_config = SettingsConfigDict(env_prefix="COUNTERFOIL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERFOIL_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     database_url: str = Field(
         "sqlite:///var/counterfoil.sqlite3", validation_alias=AliasChoices("database_url", "DATABASE_URL")
     )
+    """The database that holds the tickets: the application's own. `sqlite:///...` or `postgresql://...`."""
     redis_url: str | None = Field(None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
+    """Where the bell hangs: `redis://`, `rediss://` or `unix://`. Default: `counterfoil up` starts one."""
     listen_database_url: str | None = None
+    """Not read by any process yet."""
     app: str | None = None
+    """`module:callable` that gives the application; for workers. Scheduler and console do without."""
     app_version: str | None = None
+    """The version of your application, told beside workers, attempts and groups of errors."""
     environment: str = "development"
+    """Stands in the header, the title and every confirmation. `prod...` and `live...` are production: it
+    refuses a weak secret, and a public address without TLS."""
     secret_key: str | None = None
+    """Signs cookies and form tokens; 32 characters or more. Default: the file `secret` in `data`, made once;
+    in production it must be set."""
     encryption_keys: SecretStr | None = None
+    """`id:key` of encrypted params, with commas between, the current one first. `counterfoil keys new`."""
     url: str | None = None
+    """Where people reach the console, with `https://`; stands in links, and makes cookies secure."""
     data: Path = Path("var")
+    """The folder for the secret, and for what `counterfoil up` makes: database and Redis socket."""
 
     keep_trouble_days: int = Field(30, ge=0)
+    """How long a ticket stays that had trouble: a failed attempt, a lapse, an operator's act."""
     keep_trail_days: int = Field(400, ge=400)
+    """How long the trail stays; not less than 400."""
     archive_folder: Path | None = None
+    """Where tickets are written before the purge deletes them. Default: nowhere."""
     unknown_grace_minutes: float = Field(15, ge=0)
+    """How long a view model may be known to no live worker before its tickets are errored."""
 
     staged_minutes: int = Field(60, ge=1, le=9999)
+    """After which a staged ticket that nobody released is reported."""
 
     beat_seconds: float = Field(1.0, gt=0, le=60)
+    """How often the scheduler looks for what is due, lapsed, past its deadline."""
     lease_seconds: float = Field(60, ge=1)
+    """How long a silent worker is believed to live."""
     renew_seconds: float = Field(15, gt=0)
+    """How often a worker renews its lease; at most half of `lease_seconds`."""
     lapse_watch_seconds: float = Field(25, ge=0)
+    """How long the database must have been steady before anything is rescued."""
     drain_budget_seconds: float = Field(60, gt=0)
+    """After which a drain hands over to another one."""
     drain_budget_tickets: int = Field(1000, ge=1)
+    """The same, in tickets."""
     grace_seconds: float = Field(20, ge=0)
+    """After a TERM: how long the running ticket may go on before it is given back."""
     backoff_seconds: float = Field(15, gt=0)
+    """The first wait after a failed attempt; doubled each time, with jitter."""
     backoff_limit_seconds: float = Field(3600, gt=0)
+    """The longest wait."""
 
     smtp_host: str | None = None
+    """The mail server of notices; without one no mail is sent."""
     smtp_port: int = Field(587, ge=1, le=65535)
+    """Its port."""
     smtp_tls: str = "starttls"
+    """`starttls`, `tls` or `none`."""
     smtp_user: str | None = None
+    """Who signs in there; default: nobody does."""
     smtp_password: str | None = None
+    """The password for it."""
     smtp_sender: str | None = None
+    """The address that notices are sent from; needed with `smtp_host`."""
     mail_domain: str | None = None
+    """Makes a mail address of a person's name without one: `ada` becomes `ada@<mail_domain>`."""
     webhook_url: str | None = None
+    """Gets each notice by POST; without one none is sent."""
     webhook_secret: str | None = None
+    """Signs them; 16 characters or more; needed with `webhook_url`."""
 
     trusted_hosts: tuple[str, ...] = ()
+    """Host names that the console answers to, as a JSON list, beside that of `url` and this machine's own."""
     proxies: int = Field(0, ge=0)
+    """How many reverse proxies are in front of the console, whose forwarded headers are believed."""
     params_visible_to: str = "operator"
+    """The least role that sees params: `viewer`, `operator` or `admin`."""
     metrics_on_loopback: bool = False
+    """Not read by any process yet."""
     public_bind_consent: bool = False
+    """In production, lets the console listen on a public address without TLS in front."""
 
     @field_validator("database_url")
     @classmethod

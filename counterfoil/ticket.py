@@ -70,7 +70,7 @@ def _trigram(name: str, column: str, where: str) -> Index:
 
 
 class Ticket(Base):
-    """A ticket. Meaning, units and who writes each column: docs/life-of-a-ticket.md and design section 3.
+    """A ticket: one row. Its states, and what moves it: docs/life-of-a-ticket.md.
 
     Columns that are null until decided (`queue`, `priority`, `max_attempts`, `keep_receipt_minutes`, `turn`)
     are filled from the view model's record by the insert trigger; on SQLite it runs after the insert.
