@@ -3,7 +3,7 @@
     tickets = Counterfoil(app, db)              # Flask with Flask-SQLAlchemy
     tickets = Counterfoil(sessionmaker(engine)) # anything else
 
-Worker and scheduler find it through `COUNTERFOIL_APP=module:callable`.
+Workers find it through `COUNTERFOIL_APP=module:callable`.
 """
 
 import importlib
