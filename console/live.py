@@ -125,7 +125,7 @@ def live() -> Response:
     unknown = [topic for topic in topics if topic not in TOPICS]
     if unknown or not topics:
         complaint = f"topics={','.join(unknown)[:80]!r}: use some of {', '.join(TOPICS)}"
-        return unfit("tickets/unfit.html", complaint=complaint)
+        return unfit("tickets/unfit.html", complaint=complaint, search=None)
     changes: Changes = current_app.extensions["counterfoil_changes"]
     db.session.remove()  # a stream holds a thread, and no connection
     if STOP.is_set() or not changes.enter(g.user.session_id):

@@ -170,8 +170,6 @@ def _fits(declaration: Declaration, root: Any, given: dict[str, Any]) -> None:
     name, about = declaration.name, declaration.root_class
     if about is not None and root is None:
         raise WrongOption(f"{name} is about a {about.__name__}: give root=")
-    if about is None and root is not None:
-        raise WrongOption(f"{name} is about no root: leave out root=, or give what it needs as params")
     if about is not None and not isinstance(root, about):
         raise WrongOption(f"{name} is about a {about.__name__}, the root given is a {type(root).__name__}")
     declaration.check(given)
@@ -193,9 +191,9 @@ def _can_start(earliest: datetime | timedelta | None, expires: datetime | timede
         return
     if isinstance(expires, datetime) and (expires.tzinfo is None or earliest.tzinfo is None):  # type: ignore[union-attr]
         return  # refused as naive, by its name
-    if expires <= earliest:  # type: ignore[operator]
+    if expires < earliest:  # type: ignore[operator]
         raise WrongOption(
-            f"expires_at ({expires}) is not after execute_earliest ({earliest}): the ticket could never run"
+            f"expires_at ({expires}) is before execute_earliest ({earliest}): the ticket could never run"
         )
 
 

@@ -4,14 +4,16 @@
 A name carries its unit.
 """
 
+import string
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .keyring import Keyring, parse
 
+_HOST = frozenset(string.ascii_letters + string.digits + ".-*:[]")
 SECRETS = ("encryption_keys", "secret_key", "smtp_password", "webhook_secret")
 
 
@@ -32,8 +34,6 @@ class Settings(BaseSettings):
     """The database that holds the tickets: the application's own. `sqlite:///...` or `postgresql://...`."""
     redis_url: str | None = Field(None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
     """Where the bell hangs: `redis://`, `rediss://` or `unix://`. Default: `counterfoil up` starts one."""
-    listen_database_url: str | None = None
-    """Not read by any process yet."""
     app: str | None = None
     """`module:callable` that gives the application; for workers. Scheduler and console do without."""
     app_version: str | None = None
@@ -101,14 +101,12 @@ class Settings(BaseSettings):
     webhook_secret: str | None = None
     """Signs them; 16 characters or more; needed with `webhook_url`."""
 
-    trusted_hosts: tuple[str, ...] = ()
-    """Host names that the console answers to, as a JSON list, beside that of `url` and this machine's own."""
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Host names that the console answers to, commas between; beside that of `url` and this machine's own."""
     proxies: int = Field(0, ge=0)
     """How many reverse proxies are in front of the console, whose forwarded headers are believed."""
     params_visible_to: str = "operator"
     """The least role that sees params: `viewer`, `operator` or `admin`."""
-    metrics_on_loopback: bool = False
-    """Not read by any process yet."""
     public_bind_consent: bool = False
     """In production, lets the console listen on a public address without TLS in front."""
 
@@ -118,6 +116,16 @@ class Settings(BaseSettings):
         if not value.startswith(("sqlite:", "postgresql:", "postgresql+", "postgres:")):
             raise ValueError("only sqlite:///... and postgresql://... are supported")
         return value
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if wrong := [name for name in names if not set(name) <= _HOST]:
+            raise ValueError(f"{wrong[0]!r} is no host name: write names with commas between them")
+        return names
 
     @field_validator("redis_url")
     @classmethod

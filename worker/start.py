@@ -10,6 +10,7 @@ from counterfoil import catalogue
 from counterfoil.host import Counterfoil
 from counterfoil.queue_names import QUEUE_NAME
 from counterfoil.queue_rows import name_queues
+from counterfoil.schema import SchemaOutOfDate
 from counterfoil.settings import Settings, SettingsError
 from counterfoil.tables import Process
 
@@ -69,7 +70,7 @@ def _sees(engine: Engine, name: str) -> bool:
     try:
         with engine.connect() as connection:
             found = connection.execute(select(Process.pid).where(Process.name == name)).scalar()
-    except DBAPIError:
+    except (DBAPIError, SchemaOutOfDate):
         return False
     finally:
         engine.dispose()  # what is open now would be inherited by every horse

@@ -19,7 +19,7 @@ def explained(error: Exception) -> Stop | None:
         return Stop(f"DATABASE_URL: {error}", CONFIGURATION)
     if isinstance(error, ModuleNotFoundError) and error.name in ("psycopg", "psycopg2"):
         return Stop(
-            "PostgreSQL needs its driver: pip install 'counterfoil[postgres]'",
+            "PostgreSQL needs its driver: pip install 'psycopg[binary]'",
             CONFIGURATION,
         )
     if isinstance(error, DBAPIError) and without_tables(str(error.orig)):
