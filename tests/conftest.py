@@ -22,7 +22,7 @@ from tests.servers.databases import (
     fresh_postgresql,
     fresh_sqlite,
 )
-from tests.servers.keeper import ask
+from tests.servers.keeper import ask, in_memory
 
 KEEPER = pytest.StashKey[Keeper]()
 FOLDER = pytest.StashKey[Path]()
@@ -44,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     keeper = Keeper()
     config.stash[KEEPER] = keeper
     config.stash[FOLDER] = keeper.folder
+    if in_memory():
+        # Files of tests too; gone with the run's folder.
+        temporary = keeper.folder / "tests"
+        temporary.mkdir()
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(temporary))
     signal.signal(signal.SIGTERM, _like_ctrl_c)
 
 
