@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, text
 
 from console.queries import splits, view_models
 from console.queries.counts import Number, number
 from console.queries.leaving import clean, clean_number
 from console.queries.tickets import SIZE, database_now, page
+from counterfoil.columns import Utc
 from counterfoil.filters import TicketFilter
 from counterfoil.sqlite import prepare
 from counterfoil.tabs import TABS
@@ -43,18 +44,21 @@ WHERE id % 10 = 0
 """
 
 
-_ATTEMPTS = """
-INSERT INTO counterfoil_attempts (ticket_id, claim, outcome, app_version)
-SELECT id, 1, 'error', 'a1b2c3' FROM counterfoil_tickets WHERE id % 5 = 0
+# Long over: 40,000 that ended in the ten seconds that the sampler reads would be a reason to read everything.
+_ATTEMPTS = text(
+    """
+INSERT INTO counterfoil_attempts (ticket_id, claim, outcome, app_version, ended_at)
+SELECT id, 1, 'error', 'a1b2c3', :ended FROM counterfoil_tickets WHERE id % 5 = 0
 """
+).bindparams(bindparam("ended", NOW, Utc()))
 
 
 def _filled(url: str) -> Iterator[Connection]:
     engine = prepare(create_engine(url))
     with engine.connect() as connection:
         many(connection, COUNT)
-        for statement in (_PARAMS, _ATTEMPTS, "ANALYZE"):
-            connection.execute(text(statement))
+        for statement in (text(_PARAMS), _ATTEMPTS, text("ANALYZE")):
+            connection.execute(statement)
         connection.commit()
         yield connection
     engine.dispose()
