@@ -97,6 +97,7 @@ def test_htmx_4_s_headers_are_understood(console: Flask) -> None:
         assert not htmx
 
 
+@pytest.mark.alone
 def test_a_page_does_not_wait_for_a_busy_database_to_stamp_that_it_was_asked_for(
     vera: Browser, engine: Engine
 ) -> None:

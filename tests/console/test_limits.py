@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from console import passwords
 from console.limits import BadSignIns
 from tests.servers import RedisServer
@@ -18,6 +20,7 @@ def test_two_processes_count_together(redis_url: str) -> None:
     assert not fresh.too_many_for("ada")
 
 
+@pytest.mark.alone
 def test_a_redis_that_is_away_neither_locks_out_nor_fails(redis_server: RedisServer) -> None:
     counts = BadSignIns(redis_server.url)
     counts.count("192.0.2.1", "ada")
@@ -31,6 +34,7 @@ def test_a_redis_that_is_away_neither_locks_out_nor_fails(redis_server: RedisSer
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.alone
 def test_a_redis_that_hangs_costs_one_short_wait(redis_server: RedisServer) -> None:
     counts = BadSignIns(redis_server.url)
     counts.count("192.0.2.1", "ada")

@@ -181,6 +181,7 @@ def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
     assert len(keys.pop()) == 64
 
 
+@pytest.mark.alone
 def test_an_open_stream_ends_within_a_second_of_the_stop(sqlite_url: str, tmp_path: Path) -> None:
     process = _serve(sqlite_url, tmp_path, "127.0.0.1:0")
     try:

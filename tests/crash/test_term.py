@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.crash.stage import Stage, gone
 
 
@@ -83,6 +85,7 @@ def test_work_that_put_our_handler_aside_is_given_back_all_the_same(stage: Stage
     stage.check(at_rest=False)
 
 
+@pytest.mark.alone
 def test_an_idle_worker_ends_at_once_and_leaves_no_row(stage: Stage) -> None:
     worker = stage.worker()
     assert stage.query("SELECT pid FROM counterfoil_workers WHERE sort = 'worker'") == [(worker.pid,)]

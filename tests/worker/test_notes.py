@@ -76,6 +76,7 @@ def test_a_write_that_fails_is_tried_once_more_and_then_counted() -> None:
     assert (tries, notes.dropped) == (2, 3)
 
 
+@pytest.mark.alone
 def test_what_waits_for_a_database_that_is_away_is_bounded() -> None:
     notes = Notes("drain", lambda call: Future())
     for n in range(WAITING_LIMIT + 5):

@@ -55,6 +55,7 @@ def test_a_full_pipe_does_not_block_the_work_and_what_was_dropped_is_counted(pip
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.alone
 def test_a_flush_waits_for_a_reader_but_not_for_ever(pipe: Pipe) -> None:
     for _ in range(3 * BACKLOG_LIMIT // 8_000):
         pipe.mouth.say({"log": "x" * 8_000})

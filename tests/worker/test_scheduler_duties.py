@@ -158,6 +158,7 @@ def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: 
     assert timedelta(0) <= now - due < timedelta(seconds=1)
 
 
+@pytest.mark.alone
 def test_the_waker_does_not_sleep_longer_than_a_beat(stage: Stage) -> None:
     stage.open(queue="much later", execute_earliest=HOUR)
     started = time.monotonic()

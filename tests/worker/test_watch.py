@@ -120,6 +120,7 @@ def test_exit_0_in_the_middle_of_the_work_is_no_good_end(scene: Scene) -> None:
     assert ending.failure().text == "worker exited with 0 in the middle of the work"
 
 
+@pytest.mark.alone
 def test_work_beyond_its_deadline_is_killed_even_when_it_ignores_signals(scene: Scene) -> None:
     def body(page: Page, mouth: Mouth, wish: Wish) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -167,6 +168,7 @@ def test_a_lost_lease_ends_the_horse_and_an_unreachable_database_does_not(scene:
     assert scene.renewals >= 3
 
 
+@pytest.mark.alone
 def test_a_database_that_hangs_keeps_the_parent_from_nothing(scene: Scene) -> None:
     scene.renewal = Future  # never answered
 
@@ -257,6 +259,7 @@ def test_a_page_that_was_scribbled_over_charges_what_ran(scene: Scene) -> None:
     assert ending.charges(99, "any")
 
 
+@pytest.mark.alone
 def test_a_horse_that_never_stops_talking_does_not_keep_the_parent_from_its_deadline(scene: Scene) -> None:
     def body(page: Page, mouth: Mouth, wish: Wish) -> None:
         page.write(running(0.5))

@@ -114,9 +114,9 @@ def test_under_20_changes_a_second_a_hovered_focused_and_selected_row_keeps_its_
     row(page, focused).locator("a").first.focus()
     row(page, hovered).locator(".cell-state").hover()
     page.evaluate(WATCH, [hovered, focused, selected, *ids[4:8]])
-    end = time.monotonic() + 4
+    end = time.monotonic() + 30
     changes = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end and (changes < 80 or page.evaluate("window.frames") <= 20):
         at = ids[changes % len(ids)]
         with engine.begin() as connection:
             values = {"state": "errored", "error": "OSError: " + "long " * 40, "attempts": 5, "turn": False}
@@ -133,11 +133,12 @@ def test_under_20_changes_a_second_a_hovered_focused_and_selected_row_keeps_its_
     assert page.evaluate("window.moved") == 0, page.evaluate("[window.began, window.to]")
     assert row(page, selected).locator("input").is_checked()
     assert page.evaluate("document.activeElement.closest('tr').id") == f"ticket-{focused}"
-    assert changes >= 40
+    assert changes >= 80
     page.locator("#fresh").click()
     expect(page.locator("#rows")).to_contain_text("a new one")
 
 
+@pytest.mark.alone
 def test_a_row_that_leaves_the_filter_stays_greyed_and_says_where_it_went(
     page: Page, engine: Engine, make: Callable[..., int]
 ) -> None:

@@ -44,6 +44,7 @@ def changes(console: Flask) -> live.Changes:
     return found
 
 
+@pytest.mark.alone
 def test_a_change_is_told_by_its_topic_within_a_second(changes: live.Changes, engine: Engine) -> None:
     found: list[str] = []
     assert changes.enter("s")
@@ -63,6 +64,7 @@ def test_a_change_is_told_by_its_topic_within_a_second(changes: live.Changes, en
     assert not changes.open
 
 
+@pytest.mark.alone
 def test_all_streams_are_over_within_a_second_of_the_stop(changes: live.Changes) -> None:
     found: list[str] = []
     threads = []
