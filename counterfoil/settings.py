@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from .keyring import Keyring, parse
 
 _HOST = frozenset(string.ascii_letters + string.digits + ".-*:[]")
-SECRETS = ("encryption_keys", "secret_key", "smtp_password", "webhook_secret")
+SECRETS = ("encryption_keys", "listen_database_url", "secret_key", "smtp_password", "webhook_secret")
 
 
 class SettingsError(ValueError):
@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         "sqlite:///var/counterfoil.sqlite3", validation_alias=AliasChoices("database_url", "DATABASE_URL")
     )
     """The database that holds the tickets: the application's own. `sqlite:///...` or `postgresql://...`."""
+    listen_database_url: str | None = None
+    """The same database past PgBouncer: there the scheduler hears of tickets that plain SQL inserts, on
+    PostgreSQL. Default: `DATABASE_URL`. Where it cannot hear they start at the beat."""
     redis_url: str | None = Field(None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
     """Where the bell hangs: `redis://`, `rediss://` or `unix://`. Default: `counterfoil up` starts one."""
     app: str | None = None
@@ -116,6 +119,13 @@ class Settings(BaseSettings):
         if not value.startswith(("sqlite:", "postgresql:", "postgresql+", "postgres:")):
             raise ValueError("only sqlite:///... and postgresql://... are supported")
         return value
+
+    @field_validator("listen_database_url")
+    @classmethod
+    def _listening(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("postgresql:", "postgresql+", "postgres:")):
+            raise ValueError("only postgresql://... can be listened to; on SQLite leave it out")
+        return value or None
 
     @field_validator("trusted_hosts", mode="before")
     @classmethod

@@ -68,6 +68,7 @@ def _database(engine: Engine) -> Iterator[Finding]:
         return
     yield from schema.triggers(engine)
     yield from processes.scheduler(engine)
+    yield from processes.listener(engine)
     yield from processes.queues(engine)
     yield from processes.view_models(engine)
 

@@ -25,6 +25,23 @@ def scheduler(engine: Engine) -> Iterator[Finding]:
             )
 
 
+def listener(engine: Engine) -> Iterator[Finding]:
+    """A scheduler that does not hear of tickets inserted by plain SQL."""
+    live = Process.__table__.select().where(
+        Process.sort == "scheduler", text(f"seen_until > {MOMENT[engine.dialect.name]}")
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(live).fetchall()
+    for row in rows:
+        if away := (row.duties or {}).get("listener", {}).get("away"):
+            yield Finding(
+                "listener",
+                f"a scheduler does not hear of tickets by plain SQL, which start at the beat: {away}",
+                "name a direct address of the tickets' database in COUNTERFOIL_LISTEN_DATABASE_URL, not "
+                "through PgBouncer in transaction mode",
+            )
+
+
 def queues(engine: Engine) -> Iterator[Finding]:
     """Queues with waiting tickets that no live worker listens to."""
     moment = MOMENT[engine.dialect.name]

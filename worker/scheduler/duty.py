@@ -63,6 +63,14 @@ class Beat:
         return self.renewed_at + timedelta(seconds=time.monotonic() - self.renewed_monotonic)
 
 
+class Away(Exception):
+    """What a duty needs is away; the duty has said so itself. `seconds`: when it is to be tried again."""
+
+    def __init__(self, told: str, seconds: float) -> None:
+        super().__init__(told)
+        self.seconds = seconds
+
+
 class Duty(Protocol):
     """One word, one duty. `every_seconds`: how often at most; 0: every beat."""
 
@@ -85,10 +93,12 @@ class Book:
     at: datetime | None = None
     error: str | None = None
     error_at: datetime | None = None
+    away: str | None = None  # what it needs is away, and why
     _logged_at: float = field(default=-1e9, repr=False)
 
     def record(self, count: int, cost_seconds: float, at: datetime | None) -> None:
         """It ran and did so much."""
+        self.away = None
         self.runs += 1
         self.count, self.total = count, self.total + count
         self.cost_ms = round(cost_seconds * 1000, 1)
@@ -104,6 +114,12 @@ class Book:
         self.errors += 1
         self.error, self.error_at = told, at
 
+    def record_away(self, away: Away, at: datetime | None) -> None:
+        """It could not run for now."""
+        self.errors += 1
+        self.away = self.error = str(away)
+        self.error_at = at
+
     def as_json(self) -> dict[str, Any]:
         """For `duties` in the scheduler's row; times as UTC text."""
         return {
@@ -115,4 +131,5 @@ class Book:
             "errors": self.errors,
             "error": self.error,
             "error_at": self.error_at and utc_text(self.error_at),
+            "away": self.away,
         }

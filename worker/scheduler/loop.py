@@ -7,7 +7,7 @@ loop after the duty that is under way and gives the leader row up, so that anoth
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from counterfoil.settings import Settings
 
 from ..stop import Stop
-from .duty import Beat, Book, Duty
+from .duty import Away, Beat, Book, Duty
 from .leader import Leadership, Term
+from .listener import Listener
 from .process import ProcessRow
 from .rings import Rings
 from .watch import Watch
@@ -31,7 +32,7 @@ RENEWAL_SECONDS = 2.0  # how long a renewal may wait for a lock before the beat 
 
 
 class Scheduler:
-    """One scheduler: `duties` act in order at each beat, `waker` sleeps and acts in its own thread."""
+    """One scheduler: `duties` act in order at each beat, `waker` and `listener` in threads of their own."""
 
     def __init__(
         self,
@@ -40,11 +41,14 @@ class Scheduler:
         stop: Stop,
         duties: Sequence[Duty],
         waker: Duty | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self.stop = stop
         self.duties = duties
         self.waker = waker
-        self.books = {duty.word: Book() for duty in (*self.duties, *([self.waker] if self.waker else []))}
+        self.listener = listener
+        beside = [duty for duty in (waker, listener) if duty]
+        self.books = {duty.word: Book() for duty in (*self.duties, *beside)}
         self.row = ProcessRow(settings.app_version, SEEN_SECONDS)
         self.leadership = Leadership(self.row.name, max(TERM_SECONDS, 5 * settings.beat_seconds))
         self.rings = Rings(settings.redis_url, stop)
@@ -59,14 +63,12 @@ class Scheduler:
     def run(self) -> None:
         """Beats until told to stop, then says good-bye."""
         log.info("scheduler %s started", self.row.name)
-        thread = threading.Thread(target=self._wake, name="waker", daemon=True)
-        if self.waker:
-            thread.start()
+        threads = [*self._start_beside()]
         while not self.stop.asked:
             started = time.monotonic()
             pause = self.one_beat()
             self.stop.sleep(max(0.0, pause - (time.monotonic() - started)))
-        if self.waker:
+        for thread in threads:
             thread.join(3)
         self._good_bye()
         log.info("scheduler %s stopped", self.row.name)
@@ -138,18 +140,38 @@ class Scheduler:
             log.warning("the database is back after %.0f s", time.monotonic() - self._away_since)
         self._away_since, self._back_off = None, 0.5
 
+    def _start_beside(self) -> Iterator[threading.Thread]:
+        for duty, run in ((self.waker, self._wake), (self.listener, self._listen)):
+            if duty is not None:
+                thread = threading.Thread(target=run, name=duty.word, daemon=True)
+                thread.start()
+                yield thread
+
     def _wake(self) -> None:
         assert self.waker
-        book = self.books[self.waker.word]
+        self._beside(self.waker, lambda: self.term is not None and self._away_since is None)
+
+    def _listen(self) -> None:
+        assert self.listener
+        try:
+            self._beside(self.listener, lambda: True)
+        finally:
+            self.listener.close()
+
+    def _beside(self, duty: Duty, may_act: Callable[[], bool]) -> None:
+        book = self.books[duty.word]
         while not self.stop.asked:
-            if self.term is None or self._away_since is not None:
+            if not may_act():
                 self.stop.sleep(0.2)
                 continue
             started = time.monotonic()
             try:
-                count = self.waker.act(self.beat)
+                count = duty.act(self.beat)
+            except Away as away:
+                book.record_away(away, self.beat.database_now())
+                self.stop.sleep(away.seconds)
             except Exception as error:
-                book.record_error(self.waker.word, error, self.beat.database_now())
+                book.record_error(duty.word, error, self.beat.database_now())
                 self.stop.sleep(self.beat_seconds)
             else:
                 book.record(count, time.monotonic() - started, self.beat.database_now())

@@ -72,6 +72,10 @@ class Rings:
                 return True
         return False
 
+    def wake(self, queue: str) -> None:
+        """End the waker's sleep: something of this queue may be due before it looks again."""
+        self._call(lambda redis: bool(bell.ring(redis, {queue: 1.0})), False)
+
     def look(self) -> None:
         """Ask whether it is there, so that a Redis that is away shows although nothing is due."""
         self._call(lambda redis: redis.ping(), None)

@@ -12,6 +12,7 @@ from .deadlines import Deadlines
 from .duty import Duty
 from .grouper import Grouper
 from .lifeline import Lifeline
+from .listener import Listener
 from .loop import Scheduler
 from .operator import Operator
 from .planter import Planter
@@ -29,7 +30,9 @@ def run_scheduler(settings: Settings) -> int:
     stop.install()
     engine = scheduler_engine(settings.database_url)
     try:
-        Scheduler(settings, engine, stop, all_duties(), Waker(settings.beat_seconds)).run()
+        waker = Waker(settings.beat_seconds)
+        listener = Listener(settings) if engine.dialect.name == "postgresql" else None
+        Scheduler(settings, engine, stop, all_duties(), waker, listener).run()
     finally:
         engine.dispose()
     return 0
