@@ -6,7 +6,8 @@ the rows are deleted, in the transaction that deletes them: nothing is lost, and
 off, the ticket is archived again. So a line may stand twice: the `id`, which is never used twice, tells. What
 a broken write left at the end of a file is cut off by the next one.
 
-Encrypted params stay encrypted; values under a secret's name are masked, in params, receipts and texts.
+The columns of a ticket's own kind, which are in a table of the host's, stand under `own`. Encrypted params
+stay encrypted; values under a secret's name are masked, in params, receipts, own columns and texts.
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from . import own_columns
 from .clock import stamp
 from .masking import masked, masked_text
 from .tables import Attempt, Element, Log, Traceback, TrailEntry
@@ -58,16 +60,30 @@ def lines(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
         for row in rows.mappings():
             told = {column: _plain(column, value) for column, value in row.items() if column != "ticket_id"}
             parts[name][row["ticket_id"]].append(told)
-    tickets = connection.execute(select(Ticket.__table__).where(Ticket.id.in_(ids)).order_by(Ticket.id))
+    query = select(Ticket.__table__).where(Ticket.id.in_(ids)).order_by(Ticket.id)
+    tickets = connection.execute(query).mappings().all()
+    own = _own(connection, tickets)
     return [
         {
             column: _plain(column, value, row["encryptor"] is not None)
             for column, value in row.items()
             if column not in LEFT_OUT
         }
+        | own.get(row["id"], {})
         | {name: found[row["id"]] for name, found in parts.items()}
-        for row in tickets.mappings()
+        for row in tickets
     ]
+
+
+def _own(connection: Connection, tickets: Sequence[Any]) -> dict[int, dict[str, Any]]:
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for row in tickets:
+        kinds[row["kind"]].append(row["id"])
+    return {
+        ticket: {"own": masked(columns)}
+        for kind, ids in kinds.items()
+        for ticket, columns in own_columns.read(connection, kind, ids).items()
+    }
 
 
 def _part(table: Any) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text
 
+from counterfoil import own_columns
 from counterfoil.tables import Attempt, Drain, Element, Log, Traceback, TrailEntry, ViewModelRecord
 from counterfoil.ticket import Ticket
 
-from .own_columns import own_columns
 from .roots import root_link
 from .tickets import COLUMNS
 
@@ -60,7 +60,7 @@ def one(connection: Connection, ticket_id: int) -> Told | None:
         root_link(connection, row.root_id),
         connection.execute(known).first(),
         *_elements(connection, ticket_id),
-        own_columns(connection, row),
+        own_columns.read(connection, row.kind, [row.id]).get(row.id, {}),
     )
 
 

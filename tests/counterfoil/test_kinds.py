@@ -1,7 +1,9 @@
 """Kinds of tickets: own columns in a host's table, hooks around the work, an error reporter (O29, R16)."""
 
+import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, ForeignKey, MetaData, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from counterfoil import Fail, Postpone, Ticket, catalogue, not_ours, target
+from counterfoil.archive import Archive
 from counterfoil.inline import run_pending
 from counterfoil.kinds import KindCannotBe, rows_of
 from counterfoil.purge import purge
@@ -211,6 +214,24 @@ def test_a_purge_takes_the_own_row_along(session: Session, engine: Engine) -> No
         assert purge(connection) == 1
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM bill_tickets")).scalar() == 0
+
+
+def test_the_archive_holds_own_columns_of_each_kind_and_of_no_plain_ticket(
+    session: Session, engine: Engine, tmp_path: Path
+) -> None:
+    ids = [opened(session, number, keep_receipt_minutes=0) for number in ("A-1", "A-2")]
+    session.add(Ticket(view_model="Invoice.print", keep_receipt_minutes=0))
+    assert ran(session) == ["finish"] * 3
+    with engine.begin() as connection:
+        assert purge(connection, archive=Archive(tmp_path / "archive", "host:1")) == 3
+    (file,) = (tmp_path / "archive").iterdir()
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line.get("own") for line in told] == [
+        {"number": "A-1", "stage": "printed"},
+        {"number": "A-2", "stage": "printed"},
+        None,
+    ]
+    assert [line["id"] for line in told[:2]] == ids
 
 
 def test_workers_write_down_where_own_columns_are(engine: Engine) -> None:

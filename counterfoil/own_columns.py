@@ -1,24 +1,29 @@
-"""Own columns of a ticket's kind, read from the host's table by the names that workers wrote down.
+"""Own columns of tickets' kinds, read from the host's tables by the names that workers wrote down.
 
-The application is not imported. A table is read only if the database itself says that its key refers to the
-tickets: what somebody wrote into `counterfoil_kinds` cannot make the console show another table.
+The application is not imported: the console and the purge's archive read them. A table is read only if the
+database itself says that its key refers to the tickets: what somebody wrote into `counterfoil_kinds` cannot
+make us show another table.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.exc import NoSuchTableError
 
-from counterfoil.kinds import PLAIN
-from counterfoil.tables import TicketKind
-from counterfoil.ticket import Ticket
+from .kinds import PLAIN
+from .tables import TicketKind
+from .ticket import Ticket
+
+Columns = dict[str, Any]
+"""Column -> value, as JSON would have it."""
 
 
-def own_columns(connection: Connection, row: Any) -> dict[str, Any]:
-    """Column -> value, as JSON would have it; nothing for a plain ticket, or where nothing is to be found."""
-    if row.kind == PLAIN:
+def read(connection: Connection, kind: str, ids: Sequence[int]) -> dict[int, Columns]:
+    """Ticket id -> its own columns, for tickets of one kind; plain ones have none."""
+    if kind == PLAIN or not ids:
         return {}
-    known = connection.execute(select(TicketKind.__table__).where(TicketKind.kind == row.kind)).first()
+    known = connection.execute(select(TicketKind.__table__).where(TicketKind.kind == kind)).first()
     if known is None or not _refers(connection, known):
         return {}
     there = {each["name"] for each in inspect(connection).get_columns(known.table_name, known.schema_name)}
@@ -26,9 +31,9 @@ def own_columns(connection: Connection, row: Any) -> dict[str, Any]:
     if not names:
         return {}
     own = table(known.table_name, *map(column, (known.key_column, *names)), schema=known.schema_name)
-    query = select(*(own.c[name] for name in names)).where(own.c[known.key_column] == row.id)
-    found = connection.execute(query).mappings().first()
-    return {name: _plain(value) for name, value in (found or {}).items()}
+    key = own.c[known.key_column]
+    rows = connection.execute(select(key, *(own.c[name] for name in names)).where(key.in_(ids)))
+    return {row[0]: {n: _plain(value) for n, value in zip(names, row[1:], strict=True)} for row in rows}
 
 
 def _refers(connection: Connection, known: Any) -> bool:
