@@ -5,6 +5,7 @@ from .base import not_ours
 from .batch_opening import open_batch, seal
 from .collector import collect
 from .declare import ViewModel, method, processor, root, target, view_models
+from .errors import WorkCutOff
 from .events import Background, Delay, Event, When
 from .flood_guard import FloodGuard
 from .host import Counterfoil
@@ -30,6 +31,7 @@ __all__ = [
     "Ticket",
     "ViewModel",
     "When",
+    "WorkCutOff",
     "collect",
     "method",
     "not_ours",

@@ -37,6 +37,17 @@ _NOISE = re.compile(
 )
 
 
+class WorkCutOff(RuntimeError):
+    """What hooks are given for work whose process was ended in the middle: no exception of its own is left.
+
+    Its text is the ticket's error. `kind`: timeout, or lost (killed, crashed, or its worker is gone).
+    """
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed attempt. `kind` is one of ticket.ERROR_KINDS, `text` short, `traceback` may be long.
@@ -51,6 +62,8 @@ class Failure:
     seconds: float | None = None
     place: str | None = None
     """`module:function` of the innermost frame of the application's own code."""
+    untold: bool = False
+    """Its process could not call the application's hooks any more: the next drain does (`untold`)."""
 
 
 def safe(text: str, limit: int) -> str:

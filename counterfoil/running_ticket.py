@@ -22,7 +22,10 @@ class Witness(Protocol):
     """
 
     def stage(self, claimed: Claimed, stage: str, timeout_seconds: float) -> None:
-        """The ticket is now claimed, running (may be killed at the timeout) or finishing (may not)."""
+        """The ticket is now claimed, running (may be killed at the timeout) or finishing (may not).
+
+        `telling`: it has settled, and hooks hear of its failure; their process may be killed at the timeout.
+        """
 
     def log(self, claimed: Claimed, level: int, message: str) -> None:
         """A line that the work logged."""

@@ -111,7 +111,7 @@ def lapse(connection: Connection, limit: int = 200) -> list[int]:
     ).fetchall()
 
     def rescue(ticket: Row[Any]) -> bool:
-        failure = Failure("lost", _LOST.format(id=ticket.id), fingerprint="lost")
+        failure = Failure("lost", _LOST.format(id=ticket.id), fingerprint="lost", untold=True)
         row = door.move(
             connection,
             "lapse",
@@ -195,13 +195,14 @@ def remember(
             {"id": traceback_id, "text": failure.traceback},
         )
     dialect = connection.dialect.name
+    tell_at = STAMP[dialect] if failure is not None and failure.untold else "NULL"
     connection.execute(
         door.typed(
             "INSERT INTO counterfoil_attempts (ticket_id, claim, run, outcome, started_at, ended_at, "
-            "duration_ms, error, error_kind, fingerprint, place, traceback_id, worker, app_version) "
+            "duration_ms, error, error_kind, fingerprint, place, traceback_id, worker, app_version, tell_at) "
             f"SELECT id, claims, run, :outcome, started_at, {STAMP[dialect]}, "
             f"{elapsed_ms(dialect, 'started_at')}, :error, :error_kind, :fingerprint, :place, :traceback, "
-            f":worker, :app_version FROM {Ticket.__tablename__} "
+            f":worker, :app_version, {tell_at} FROM {Ticket.__tablename__} "
             "WHERE id = :id"
         ),
         {

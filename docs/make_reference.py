@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Batches": ("open_batch", "seal", "Batch"),
     "Events": ("Event", "When", "Background", "Delay"),
     "Recurring tickets": ("schedule", "Schedule"),
-    "While it runs": ("RunningTicket", "Postpone", "Fail"),
+    "While it runs": ("RunningTicket", "Postpone", "Fail", "WorkCutOff"),
 }
 """Every name that `counterfoil` exports, in the order in which one meets it."""
 MORE: tuple[tuple[ModuleType, str, tuple[str, ...]], ...] = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from counterfoil import lanes, settle
+from counterfoil import lanes, settle, untold
 from counterfoil.candidates import has_due
 from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
@@ -72,6 +72,7 @@ class Drain:
         with self.transactions.engine.connect() as connection:
             following: Claimed | None = None
             repaired = False
+            self._tell()
             while True:
                 if following is None:
                     self._look(connection)
@@ -87,6 +88,14 @@ class Drain:
                 following = self._run_one(connection, following)
         self.mouth.say({"ran": self.ran})
         self.mouth.flush()
+
+    def _tell(self) -> None:
+        """Failures of this queue whose process could not tell them; some, so that work does not wait long."""
+        for _ in range(untold.AT_ONCE):
+            if self.wish.stop or not untold.tell_next(self.runner, self.lease.queue):
+                break
+        self.witness.idle()
+        self.wish.install()
 
     def _run_one(self, connection: Connection, claimed: Claimed) -> Claimed | None:
         self.witness.stage(claimed, "claimed", 0)

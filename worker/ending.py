@@ -7,7 +7,7 @@ fence, nothing is found and nothing is written.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from sqlalchemy import Connection, text
@@ -85,7 +85,7 @@ def account(
     lines = []
     for ticket in found:
         if ending.charges(ticket.id, ticket.fence):
-            failure = ending.failure()
+            failure = replace(ending.failure(), untold=True)
             state = settle.fail_attempt(
                 connection, ticket.id, ticket.fence, failure, worker=worker, app_version=app_version
             )

@@ -30,6 +30,7 @@ class Stage(IntEnum):
     CLAIMED = 1
     RUNNING = 2
     FINISHING = 3
+    TELLING = 4  # hooks hear of a failure: the ticket has settled and is charged nothing
 
 
 class Record(NamedTuple):

@@ -13,7 +13,12 @@ LINES_LIMIT = 5_000
 FINISH_SECONDS = 900.0
 """A finish that takes longer hangs: settling gives up after some minutes of an unreachable database."""
 
-_STAGES = {"claimed": Stage.CLAIMED, "running": Stage.RUNNING, "finishing": Stage.FINISHING}
+_STAGES = {
+    "claimed": Stage.CLAIMED,
+    "running": Stage.RUNNING,
+    "finishing": Stage.FINISHING,
+    "telling": Stage.TELLING,
+}
 
 
 class PageWitness:
@@ -30,7 +35,7 @@ class PageWitness:
         deadline = NEVER
         if reached is Stage.CLAIMED:
             self._lines = 0
-        elif reached is Stage.RUNNING:
+        elif reached in (Stage.RUNNING, Stage.TELLING):
             deadline = time.monotonic() + timeout_seconds
         else:
             deadline = time.monotonic() + FINISH_SECONDS

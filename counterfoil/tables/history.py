@@ -35,6 +35,12 @@ class Attempt(Base):
             postgresql_where=text("fingerprint IS NOT NULL AND NOT grouped"),
             sqlite_where=text("fingerprint IS NOT NULL AND NOT grouped"),
         ),
+        Index(
+            "counterfoil_attempts_untold",
+            "tell_at",
+            postgresql_where=text("tell_at IS NOT NULL"),
+            sqlite_where=text("tell_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -53,6 +59,7 @@ class Attempt(Base):
     traceback_id: Mapped[str | None] = mapped_column(String(64))
     worker: Mapped[str | None] = mapped_column(String(200))
     app_version: Mapped[str | None] = mapped_column(String(100))
+    tell_at: Mapped[datetime | None] = mapped_column(Utc)  # the application's hooks are to hear of it then
 
 
 class Traceback(Base):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from counterfoil import WorkCutOff
 from counterfoil.inline import run_pending
 from counterfoil.registry import registry
 from tests.counterfoil.core import Bench
@@ -20,7 +21,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from counterfoil import Counterfoil, RunningTicket, Ticket, target
+from counterfoil import Counterfoil, RunningTicket, Ticket, WorkCutOff, target
 
 app = Flask("host")
 app.config["SQLALCHEMY_DATABASE_URI"] = DATABASE_URL
@@ -40,9 +41,11 @@ def print_invoice() -> str:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a class is mapped once
 def test_the_page_runs_as_it_is_printed(engine: Engine) -> None:
     names: dict[str, Any] = {"DATABASE_URL": engine.url.render_as_string(hide_password=False)}
-    declared, opened, told, report = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    declared, opened, told, report, is_timeout = re.findall(
+        r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
     with registry.scoped():
-        exec(PREAMBLE + declared + report + told, names)
+        exec(PREAMBLE + declared + report + told + is_timeout, names)
         db = names["db"]
         with names["app"].app_context():
             try:
@@ -69,3 +72,5 @@ def test_the_page_runs_as_it_is_printed(engine: Engine) -> None:
     id_ = bench.open("Press.run")
     assert bench.drain() == [(id_, "error")]
     assert names["sent"] == [("no ink", {"view_model": "Press.run", "ticket": id_, "verb": "error"})]
+    cut_off = [WorkCutOff("too long", kind) for kind in ("timeout", "lost")]
+    assert [names["is_timeout"](error) for error in [*cut_off, TimeoutError()]] == [True, False, False]

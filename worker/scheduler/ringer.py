@@ -11,7 +11,7 @@ from collections import Counter
 
 from sqlalchemy import Connection, select, text
 
-from counterfoil import aside, candidates, lanes, pauses
+from counterfoil import aside, candidates, lanes, pauses, untold
 from counterfoil.acts import Actor
 from counterfoil.clock import MOMENT, moment
 from counterfoil.tables import Process
@@ -49,12 +49,13 @@ class Ringer:
 
 
 def _lacking(connection: Connection) -> dict[str, int]:
-    """Queues with a due candidate, neither paused nor full: how many hints are of use, at least one.
+    """Queues with a due candidate (or a failure to tell), neither paused nor full: how many hints are of use.
 
     That is one for each worker that listens (one if none does: it will come), within the pool's free places.
     """
     due = candidates.due_queues(connection)
-    if not due:
+    telling = set(untold.queues(connection)).difference(due)
+    if not due and not telling:
         return {}
     now = MOMENT[connection.dialect.name]
     rows = connection.execute(
@@ -68,9 +69,9 @@ def _lacking(connection: Connection) -> dict[str, int]:
     live = select(Process.queues).where(Process.sort == "worker", Process.seen_until > moment())
     listeners = Counter(queue for (queues,) in connection.execute(live) for queue in queues or ())
     found: dict[str, int] = {}
-    for queue in due:
+    for queue in (*due, *telling):
         row = known.get(queue)
-        hints = max(1, listeners[queue])
+        hints = 1 if queue in telling else max(1, listeners[queue])
         if row is None or row.pool_size is None:
             found[queue] = hints
         elif row.pool_size > row.taken:
