@@ -14,6 +14,8 @@ OUTCOMES = {
     "lapse": N_("worker lost"),
     "give back": N_("given back"),
     "stop": N_("stopped"),
+    "running": N_("runs now"),
+    "done": N_("done"),
 }
 KINDS = {
     "resolve": N_("Cannot be resolved"),

@@ -9,9 +9,17 @@ from counterfoil.undo import may_be_undone
 
 from .masking import masked_text
 from .queries.ticket import Told
-from .strings import gettext
+from .strings import N_, gettext
 from .times import duration
 
+DONE = {
+    "retry": N_("retried"), "run-now": N_("made due at once"), "release": N_("released"), "hold": N_("held"),
+    "expire": N_("expired: no longer needed"), "fail": N_("failed: given up for good"), "note": N_("note"),
+    "extend": N_("given another deadline"), "keep": N_("receipt kept"), "acknowledge": N_("acknowledged"),
+    "stop": N_("stopped"), "move": N_("moved to another queue"), "edit": N_("retried with other params"),
+    "reschedule": N_("rescheduled"), "reprioritise": N_("given another priority"), "undo": N_("undone"),
+    "reveal": N_("params revealed"),
+}  # fmt: skip
 TONES = {"back off": "is-bad", "error": "is-bad", "fail": "is-bad", "lapse": "is-bad"}
 
 
@@ -49,7 +57,7 @@ def _attempt(attempt: Any) -> Event:
         "fail": gettext("the work gave up for good"),
         "postpone": gettext("postponed by the work"),
         "lapse": gettext("its worker was lost"),
-        "give back": gettext("given back unstarted"),
+        "give back": gettext("given back: the attempt does not count"),
         "stop": gettext("stopped"),
     }
     what = words.get(attempt.outcome, attempt.outcome)
@@ -65,7 +73,7 @@ def _entry(entry: Any, undoable: bool) -> Event:
     return Event(
         entry.at,
         "is-bad" if entry.verb == "fail" else "",
-        entry.verb,
+        gettext(DONE[entry.verb]) if entry.verb in DONE else entry.verb,
         entry.actor,
         entry.reason,
         entry.operation_id,

@@ -88,9 +88,9 @@ def iso(at: datetime) -> str:
 
 
 def duration(milliseconds: float | None) -> str:
-    """`840 ms`, `12.3 s`, `4 min 20 s`, `3 h 5 min`; a dash for None."""
+    """`840 ms`, `12.3 s`, `4 min 20 s`, `3 h 5 min`; an en dash for None."""
     if milliseconds is None:
-        return "-"
+        return "\N{EN DASH}"
     seconds = milliseconds / 1000
     if seconds < 1:
         return gettext("%(n)d ms", n=round(milliseconds))

@@ -13,7 +13,7 @@ const patchRow = (old, fresh) => {
   [...fresh.cells].forEach((cell, n) => {
     const at = old.cells[n];
     if (!at || at.matches(".select") || at.innerHTML === cell.innerHTML) return;
-    if (at.contains(document.activeElement)) return; // until the focus has left it
+    if (at.contains(document.activeElement)) return;
     at.replaceChildren(...cell.childNodes);
     self.htmx?.process(at);
   });
@@ -44,7 +44,7 @@ const patchList = async (list) => {
   if (button.textContent !== news.dataset.words) button.textContent = news.dataset.words;
 };
 
-// One ticket, one operation: parts that differ are exchanged, unless somebody is in them.
+// One ticket: parts that differ are exchanged, unless somebody is in them.
 const patchBody = async (body) => {
   const text = await fetched(body.dataset.body);
   if (text === null || text === body.seen || !body.isConnected) return;

@@ -1,4 +1,4 @@
-// What every page does; `on` and `$` are for the other files too.
+// What every page does; the other files use `on` and `$`.
 const TOAST_MS = 8000, UNDO_MS = 30000, BEAT_MS = 5000;
 const on = (self.on = document.addEventListener.bind(document)), $ = (self.$ = document.querySelector.bind(document));
 const all = document.querySelectorAll.bind(document), data = document.body.dataset, lang = document.documentElement.lang;
@@ -9,10 +9,10 @@ on("click", (event) => {
   const link = at.closest("[data-copy]");
   if (link && navigator.clipboard) {
     event.preventDefault();
-    navigator.clipboard.writeText(link.href);
+    navigator.clipboard.writeText(link.href ?? [...link.parentNode.querySelectorAll("pre")].at(-1).textContent);
     $("#announce").textContent = link.lastChild.textContent = link.dataset.copy;
   }
-  if (at.closest("[data-close]")) { event.preventDefault(); at.closest("dialog")?.close(); }
+  if (at.closest("[data-close]")) at.closest("dialog").close();
   if (at.matches("dialog")) at.close(); // the backdrop
   for (const menu of all("details.menu[open]"))
     if (!menu.contains(at)) menu.open = false;

@@ -14,7 +14,8 @@ from ..masking import is_secret
 from ..queries import ticket as queries
 from ..queries.tickets import database_now
 from ..strings import gettext
-from .ticket import context, purged, sees_params
+from .ticket import context, purged
+from .ticket_data import sees_params
 
 FIELD = "param."
 

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, current_app, g, jsonify, render_template, request
+from flask import abort, g, render_template, request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from counterfoil.editing import sort_of, text_of
-from counterfoil.keyset import MAX_ID
 from counterfoil.moves import operator_verbs
 
 from .. import etags
 from ..answers import gone, page
-from ..changes import shown_params
+from ..attempts import attempts
 from ..database import db
-from ..masking import MASK, is_secret, masked, masked_text, params_table
+from ..masking import is_secret, masked, masked_text, params_table
 from ..panels import panel
 from ..queries import ticket as queries
+from ..queries.follow_ups import follow_ups
 from ..queries.standing import standing
 from ..queries.tickets import database_now
 from ..queries.view_models import Usual, usual
@@ -27,14 +27,16 @@ from ..strings import gettext
 from ..ticket_words import VERB_ICONS
 from ..timeline import timeline
 from ..why import reasons
+from .ticket_data import named, raw, sees_params
 
-NOT_SHOWN = ("fence", "token", "kill_at", "key_id")
+NOTED = ("note", "acknowledge")
+"""Acts that leave a word for whoever comes next."""
 
 
 def ticket(ticket_id: int) -> Response:
     """The page, or its body for htmx; 404 for an id that was never given out, 410 for a purged one."""
     connection = db.session.connection()
-    told = queries.one(connection, _known(ticket_id))
+    told = queries.one(connection, named(ticket_id))
     if told is None:
         return purged(connection, ticket_id)
     now = database_now(connection)
@@ -44,21 +46,6 @@ def ticket(ticket_id: int) -> Response:
         made = render_template("ticket/body.html", **context(connection, told, now))
         return etags.conditional(lambda: made, made)
     return page("ticket/page.html", fragment="ticket/body.html", **context(connection, told, now))
-
-
-def ticket_json(ticket_id: int) -> Response:
-    """The same as data, masked and limited as on the page."""
-    connection = db.session.connection()
-    told = queries.one(connection, _known(ticket_id))
-    if told is None:
-        if not queries.was_given_out(connection, ticket_id):
-            abort(404)
-        answer = jsonify(error="purged", trail=[_plain(e) for e in queries.trail_of(connection, ticket_id)])
-        answer.status_code = 410
-        return answer
-    return current_app.response_class(
-        json.dumps(raw(told), indent=2, default=str, ensure_ascii=False), mimetype="application/json"
-    )
 
 
 def purged(connection: Connection, ticket_id: int) -> Response:
@@ -77,6 +64,11 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
         "told": told,
         "reasons": reasons(row, standing(connection, row, now)) if waits else [],
         "events": timeline(told),
+        "attempts": attempts(told),
+        "latest": _latest(told),
+        "notes": [entry for entry in told.trail if entry.verb in NOTED and entry.reason],
+        "follow_ups": follow_ups(connection, row),
+        "more_logs": len(told.logs) >= queries.MOST_LINES,
         "params": params_table(row.params) if sees_params() else None,
         "edits": _edits(row) if sees_params() else [],
         "edit_given": {},
@@ -117,35 +109,10 @@ def acts_context(told: queries.Told, now: datetime) -> dict[str, Any]:
     return {"row": told.row, "now": now, "verbs": verbs, "may": g.user.may("operator")}
 
 
-def sees_params() -> bool:
-    """Whether the person's role may see params; which one may is a setting."""
-    return bool(g.user.may(current_app.config["COUNTERFOIL"].params_visible_to))
-
-
-def raw(told: queries.Told) -> dict[str, Any]:
-    """The ticket with attempts, logs and trail as plain values."""
-    ticket = {name: value for name, value in _plain(told.row).items() if name not in NOT_SHOWN}
-    open_ = sees_params() and not ticket["encryptor"]
-    ticket["params"] = masked(ticket["params"]) if open_ else (ticket["params"] and MASK)
-    ticket["receipt"] = masked(ticket["receipt"])
-    ticket["error"] = ticket["error"] and masked_text(ticket["error"])
-    attempts = [
-        _plain(attempt)
-        | {
-            "error": attempt.error and masked_text(attempt.error),
-            "traceback": masked_text(told.tracebacks.get(attempt.traceback_id)) or None,
-        }
-        for attempt in told.attempts
-    ]
-    logs = [_plain(log) | {"message": masked_text(log.message)} for log in told.logs]
-    return {
-        "ticket": ticket,
-        "elements": told.elements,
-        "own": masked(told.own) if sees_params() else {},
-        "attempts": attempts,
-        "logs": logs,
-        "trail": [shown_params(_plain(entry), sees_params()) for entry in told.trail],
-    }
+def _latest(told: queries.Told) -> Any:
+    """The attempt whose traceback stands open: the newest that has one, while its error stands."""
+    with_one = [attempt for attempt in told.attempts if attempt.traceback_id in told.tracebacks]
+    return with_one[-1] if told.row.error and with_one else None
 
 
 def _usual(connection: Connection, row: Any, now: datetime) -> Usual | None:
@@ -161,16 +128,3 @@ def _receipt(receipt: Any) -> str | None:
         return None
     whole = receipt if isinstance(receipt, str) else json.dumps(masked(receipt), ensure_ascii=False)
     return masked_text(whole)
-
-
-def _known(ticket_id: int) -> int:
-    if ticket_id > MAX_ID:
-        abort(404, gettext("No ticket has so large a number."))
-    return ticket_id
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in row._mapping.items()
-    }

@@ -12,11 +12,23 @@ from counterfoil.ticket import Ticket
 from .roots import root_link
 from .tickets import COLUMNS
 
-MOST_ATTEMPTS = 200
 MOST_LINES = 500
-MOST_ENTRIES = 200
 MOST_OTHERS = 10
-MOST_ELEMENTS = 200
+
+
+@dataclass(frozen=True)
+class Most:
+    """How many rows of each sort are read, the newest."""
+
+    attempts: int
+    lines: int
+    entries: int
+    elements: int
+
+
+AS_SHOWN = Most(200, MOST_LINES, 200, 200)
+WHOLE = Most(10_000, 10_000, 10_000, 10_000)
+"""For a file: a bound all the same."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +49,12 @@ class Told:
     own: dict[str, Any]
 
 
-def one(connection: Connection, ticket_id: int) -> Told | None:
+def one(connection: Connection, ticket_id: int, most: Most = AS_SHOWN) -> Told | None:
     """The ticket; None when there is no row of that id."""
     row = connection.execute(select(Ticket.__table__).where(Ticket.id == ticket_id)).first()
     if row is None:
         return None
-    attempts = _newest(connection, Attempt, ticket_id, MOST_ATTEMPTS)
+    attempts = _newest(connection, Attempt, ticket_id, most.attempts)
     named = {attempt.traceback_id for attempt in attempts if attempt.traceback_id}
     texts = connection.execute(select(Traceback.id, Traceback.text).where(Traceback.id.in_(named))).all()
     drain = None
@@ -53,30 +65,30 @@ def one(connection: Connection, ticket_id: int) -> Told | None:
         row,
         attempts,
         {found.id: found.text for found in texts},
-        _newest(connection, Log, ticket_id, MOST_LINES),
-        trail_of(connection, ticket_id),
+        _newest(connection, Log, ticket_id, most.lines),
+        trail_of(connection, ticket_id, most.entries),
         _others(connection, row),
         drain,
         root_link(connection, row.root_id),
         connection.execute(known).first(),
-        *_elements(connection, ticket_id),
+        *_elements(connection, ticket_id, most.elements),
         own_columns.read(connection, row.kind, [row.id]).get(row.id, {}),
     )
 
 
-def _elements(connection: Connection, ticket_id: int) -> tuple[list[str], int]:
+def _elements(connection: Connection, ticket_id: int, most: int) -> tuple[list[str], int]:
     """The first of its elements, in order, and how many there are."""
     mine = Element.ticket_id == ticket_id
-    first = select(Element.element_id).where(mine).order_by(Element.position).limit(MOST_ELEMENTS)
+    first = select(Element.element_id).where(mine).order_by(Element.position).limit(most)
     names = list(connection.execute(first).scalars())
-    if len(names) < MOST_ELEMENTS:
+    if len(names) < most:
         return names, len(names)
     return names, connection.execute(select(func.count()).where(mine)).scalar_one()
 
 
-def trail_of(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+def trail_of(connection: Connection, ticket_id: int, most: int = AS_SHOWN.entries) -> list[Row[Any]]:
     """What the trail tells of a ticket, also when it is purged; oldest first."""
-    return _newest(connection, TrailEntry, ticket_id, MOST_ENTRIES)
+    return _newest(connection, TrailEntry, ticket_id, most)
 
 
 def was_given_out(connection: Connection, ticket_id: int) -> bool:

@@ -49,7 +49,7 @@ def test_machines_read_utc() -> None:
         (12_300, "12.3 s"),
         (260_000, "4 min 20 s"),
         (11_100_000, "3 h 5 min"),
-        (None, "-"),
+        (None, "\N{EN DASH}"),
     ],
 )
 def test_a_duration_is_told(milliseconds: float | None, said: str) -> None:
