@@ -1,13 +1,21 @@
-"""``python -m tests.servers.installed postgresql|redis|chromium``: exit 0 when it is here. For bin/test."""
+"""``python -m tests.servers.installed WHAT``: exit 0 when what the tests need is here. For bin/test."""
 
 import sys
+
+from tests.plain_sql.clients import find_node, find_psql
 
 from .chromium import find_chromium
 from .postgres import find_binaries
 from .process import ServerDidNotStart
 from .redis import find_binary
 
-FINDERS = {"postgresql": find_binaries, "redis": find_binary, "chromium": find_chromium}
+FINDERS = {
+    "postgresql": find_binaries,
+    "redis": find_binary,
+    "chromium": find_chromium,
+    "psql": find_psql,
+    "node": find_node,
+}
 
 if __name__ == "__main__":
     try:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -14,17 +13,13 @@ from counterfoil import Ticket
 from counterfoil.database import make_engine
 from counterfoil.doctor.processes import listener as doctor_of_the_listener
 from worker.scheduler import listener as module
-from worker.scheduler.duty import Beat
-from worker.scheduler.listener import Listener
-from worker.scheduler.loop import Scheduler
-from worker.scheduler.run import run_scheduler, scheduler_engine
-from worker.scheduler.waker import Waker
+from worker.scheduler.run import run_scheduler
 from worker.stop import Stop
 
+from .listening import LONG_BEAT_SECONDS, hears, listening
 from .scheduling import Stage, settings_for
 from .test_scheduler_away import said, until
 
-LONG_BEAT_SECONDS = 60.0
 ITS_OWN = f"application_name = '{module.NAME}' AND datname = current_database()"
 
 
@@ -42,46 +37,6 @@ def stage(engine: Engine) -> Stage:
     return made
 
 
-class Idle:
-    """A duty that shows that the loop beats."""
-
-    word = "idle"
-    every_seconds = 0.0
-
-    def act(self, beat: Beat) -> int:
-        return 1
-
-
-@contextmanager
-def listening(
-    engine: Engine,
-    redis_url: str,
-    listen_database_url: str | None = None,
-    beat_seconds: float = LONG_BEAT_SECONDS,
-    with_waker: bool = False,
-) -> Iterator[Scheduler]:
-    """A scheduler with a listener and without a ringer: what is rung, the listener has rung."""
-    settings = settings_for(
-        engine, redis_url=redis_url, beat_seconds=beat_seconds, listen_database_url=listen_database_url
-    )
-    own, stop = scheduler_engine(settings.database_url), Stop()
-    waker = Waker(settings.beat_seconds) if with_waker else None
-    scheduler = Scheduler(settings, own, stop, [Idle()], waker, Listener(settings))
-    thread = threading.Thread(target=scheduler.run, daemon=True)
-    thread.start()
-    try:
-        yield scheduler
-    finally:
-        stop.ask()
-        thread.join(20)
-        own.dispose()
-        assert not thread.is_alive()
-
-
-def hears(scheduler: Scheduler, turns: int = 0) -> None:
-    until(lambda: scheduler.books["listener"].runs > turns)
-
-
 def rung(redis_url: str, queue: str) -> int:
     with Redis.from_url(redis_url) as redis:
         return int(redis.llen(f"rq:queue:counterfoil:{queue}"))
@@ -95,7 +50,6 @@ def test_a_row_by_plain_sql_is_rung_without_a_beat(
         hears(scheduler)
         stage.open(queue="numbers")
         until(lambda: rung(redis_url, "numbers"))
-        assert scheduler.books["idle"].runs == 1
         assert said(caplog, "listening for tickets that plain SQL inserts") == 1
 
 
@@ -126,7 +80,6 @@ def test_a_row_due_in_a_moment_wakes_the_waker_and_rings_at_its_time(stage: Stag
         until(lambda: rung(redis_url, "soon"))
         [due] = stage.do("SELECT due_at <= clock_timestamp() FROM counterfoil_tickets")
         assert due[0]
-        assert scheduler.books["idle"].runs == 1
 
 
 def test_a_connection_that_is_cut_is_told_once_and_listens_again(
