@@ -71,12 +71,12 @@ def _unsent(house: House) -> list[Finding]:
     if not house.unsent_notices:
         return []
     text = ngettext(
-        "One notice was given up within a day: the scheduler's log tells why.",
-        "%(n)s notices were given up within a day: the scheduler's log tells why.",
+        "One notice was given up within a day: somebody was not told.",
+        "%(n)s notices were given up within a day: somebody was not told.",
         house.unsent_notices,
         n=number(house.unsent_notices),
     )
-    return [Finding("warn", text)]
+    return [Finding("warn", text, url_for("workers.notices"))]
 
 
 def _told(row: Any) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
     "tickets": "tickets",
     "errors": "error_groups",
     "operations": "operations",
+    "notices": "notices",
     "trail": "trail",
     "keys": "keys",
     "new": "new",

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Engine, insert, select
 
 from counterfoil import operations
-from counterfoil.tables import ErrorGroup, TrailEntry
+from counterfoil.clock import stamp
+from counterfoil.tables import ErrorGroup, Notice, TrailEntry
 from tests.cli.test_commands import Run, rows, run
 from tests.console.tickets.cast import ticket
 
@@ -105,3 +106,21 @@ def test_params_are_edited_and_do_not_stay_in_the_terminal(run: Run, engine: Eng
     for told in (run("trail", "--json"), run("tickets", "show", str(id_), "--json")):
         assert "(not shown)" in told.output
         assert "4217" not in told.output
+
+
+def test_notices_that_were_given_up_are_listed_and_sent_again(run: Run, engine: Engine) -> None:
+    assert "none was given up" in run("notices", "list").output
+    message = {"person": "ada", "occasion": "errored", "topic": "f", "channel": "email", "ticket_id": 7}
+    with engine.begin() as connection:
+        given_up = [message | {"error": "no mail server", "failed_at": stamp()}] * 2
+        for one in given_up:
+            connection.execute(insert(Notice).values(one))
+    listed = run("notices", "list").output
+    assert "1\t" in listed
+    assert "ada\temail\tticket 7\tno mail server" in listed
+    assert run("notices", "send-again").exit_code == 2
+    assert run("notices", "send-again", "1", "--reason", "mail is back").output == "1 to be sent again\n"
+    assert run("notices", "send-again", "--all").output == "1 to be sent again\n"
+    refused = run("notices", "send-again", "1")
+    assert (refused.exit_code, "given up any more" in refused.output) == (1, True)
+    assert trail(engine) == [("send-again", "cli", "mail is back"), ("send-again", "cli", None)]
