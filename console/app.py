@@ -18,6 +18,7 @@ from . import (
     assets,
     changes,
     compressed,
+    drawn,
     errors,
     failure_words,
     guard,
@@ -29,6 +30,7 @@ from . import (
     operation_words,
     routes,
     strings,
+    ticket_rows,
     ticket_words,
     times,
     words,
@@ -73,8 +75,8 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
     for part in (
-        headers, compressed, answers, errors, assets, times, layout, limits, strings, words,
-        ticket_words, failure_words, operation_words, changes, live, wait,
+        headers, compressed, answers, errors, assets, times, layout, limits, strings, words, drawn,
+        ticket_words, ticket_rows, failure_words, operation_words, changes, live, wait,
     ):  # fmt: skip
         part.install(app)
     return app

@@ -37,7 +37,6 @@ class When:
 
 def install(app: Flask) -> None:
     """Give templates the words."""
-    app.jinja_env.globals.update(_macros(app))
     app.jinja_env.globals.update(
         shown_state=shown_state, row_when=row_when, row_verbs=row_verbs, tab_word=tab_word,
         tab_meaning=tab_meaning, verb_word=verb_word, verb_meaning=verb_meaning, verb_icon=VERB_ICONS.get,
@@ -46,15 +45,6 @@ def install(app: Flask) -> None:
         verb_short=verb_short, some=some, one_line=one_line,
         priority_word=priority_word, window_word=window_word,
     )  # fmt: skip
-
-
-def _macros(app: Flask) -> dict[str, Any]:
-    """The layout's macros as globals: a row, a file of its own, would import them fifty times a page."""
-    files = {"icon": "icon", "when": "when", "state_chip": "state"}
-    return {
-        name: getattr(app.jinja_env.get_template(f"layout/{file}.html").module, name)
-        for name, file in files.items()
-    }
 
 
 def shown_state(row: Any, now: datetime) -> str:

@@ -67,19 +67,20 @@ def relative(at: datetime, now: datetime | None = None) -> str:
 
 def exact(at: datetime) -> str:
     """Date and time to the second, in the person's zone, with the zone's name."""
-    return f"{at.astimezone(_zone()):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{at.astimezone(zone()):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def local_input(at: datetime | None) -> str:
     """What a field for date and time holds, in the person's zone; empty for none."""
-    return f"{at.astimezone(_zone()):%Y-%m-%dT%H:%M}" if at else ""
+    return f"{at.astimezone(zone()):%Y-%m-%dT%H:%M}" if at else ""
 
 
-def _zone() -> tzinfo:
-    zone: tzinfo | None = g.get("counterfoil_zone")
-    if zone is None:
-        zone = g.counterfoil_zone = get_timezone() or UTC
-    return zone
+def zone() -> tzinfo:
+    """The person's zone, looked up once a request."""
+    found: tzinfo | None = g.get("counterfoil_zone")
+    if found is None:
+        found = g.counterfoil_zone = get_timezone() or UTC
+    return found
 
 
 def iso(at: datetime) -> str:

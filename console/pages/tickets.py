@@ -20,7 +20,8 @@ from ..queries import counts, known, searches
 from ..queries.tickets import SIZE, Page, by_ids, database_now
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
-from ..ticket_words import bulk_verbs, shown_state
+from ..ticket_rows import changes_with
+from ..ticket_words import bulk_verbs
 
 NOT_THE_FILTERS = ("cursor", "ids")
 TABS_SHOWN = (
@@ -93,11 +94,12 @@ def rows() -> Any:
     fresh = by_ids(connection, ids, wanted, now)
     new = sum(row.id not in set(ids) for row in found.rows)
     numbers = counts.tab_counts(connection, now)
-    rows_are = [(tuple(row), shown_state(row, now)) for row in fresh]
+    may = g.user.may("operator")
     shown = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
-    shown |= {"now": now, "may": g.user.may("operator")}
+    shown |= {"now": now, "may": may}
     return etags.conditional(
-        lambda: render_template("tickets/fresh.html", **shown), (rows_are, new, numbers.of, g.user.role)
+        lambda: render_template("tickets/fresh.html", **shown),
+        (changes_with(fresh, now, may), new, numbers.of),
     )
 
 

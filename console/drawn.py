@@ -1,0 +1,41 @@
+"""Drawings and chips of states as markup, made once: a page of rows shows some hundred, all of a few sorts.
+
+Templates import them as ever; layout/icon.html and layout/state.html hold the markup.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup
+
+from .assets import static
+from .strings import translations
+from .words import ICONS, state_meaning, state_word
+
+MOST_KEPT = 1000
+"""Of each sort, for all languages together."""
+
+
+def install(app: Flask) -> None:
+    """`icon` and `state_chip` as globals, and behind the names that the layout's files export."""
+
+    @lru_cache(MOST_KEPT)
+    def drawing(name: str, label: str | None, sheet: str) -> Markup:
+        return Markup(icons.drawing(name, label, sheet))  # noqa: S704 - a macro's, escaped already
+
+    @lru_cache(MOST_KEPT)
+    def chip(state: str, stop: bool, sheet: str, language: Any) -> Markup:
+        drawn = drawing(ICONS[state], None, sheet)
+        made = states.chip(state, state_word(state), state_meaning(state), drawn, stop)
+        return Markup(made)  # noqa: S704 - a macro's, escaped already
+
+    def icon(name: str, label: str | None = None) -> Markup:
+        return drawing(name, label, static("icons.svg"))
+
+    def state_chip(state: str, stop: bool = True) -> Markup:
+        return chip(state, stop, static("icons.svg"), translations())
+
+    app.jinja_env.globals.update(drawn_icon=icon, drawn_chip=state_chip, icon=icon, state_chip=state_chip)
+    icons: Any = app.jinja_env.get_template("layout/icon.html").module
+    states: Any = app.jinja_env.get_template("layout/state.html").module

@@ -1,0 +1,87 @@
+"""A row of the list as markup, made once for what it shows and for whom.
+
+Many look at the same list, each again and again: a row that nobody has changed costs a look in a dictionary.
+What the row's template reads stands in `Shown` and `Reader`, and nothing else reaches it: two that are equal
+have the same markup, so a row is never older than the values that were just read.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from flask import Flask, g, url_for
+from markupsafe import Markup
+
+from .assets import static
+from .strings import translations
+from .ticket_words import row_when, shown_state
+from .times import relative, zone
+
+MOST_KEPT = 4_000
+"""Rows kept by a process, some 3 KB each: eighty pages of the list."""
+
+
+class Shown(NamedTuple):
+    """Of a ticket what its row shows."""
+
+    id: int
+    state: str
+    shown: str
+    view_model: str
+    root_id: str | None
+    root_label: str | None
+    word: str
+    at: datetime | None
+    attempts: int
+    max_attempts: int | None
+    error: str
+    moves: int
+    gone: bool
+    ago: str
+
+
+class Reader(NamedTuple):
+    """Of who reads what the row differs by."""
+
+    may: bool
+    zone: str
+    list: str
+    sheet: str
+    language: Any
+
+
+def install(app: Flask) -> None:
+    """`ticket_row(row, now, may)` in templates."""
+
+    @lru_cache(MOST_KEPT)
+    def made(row: Shown, reader: Reader) -> Markup:
+        return Markup(template.ticket_row(row, reader))  # noqa: S704 - a macro's, escaped already
+
+    def ticket_row(row: Any, now: datetime, may: bool) -> Markup:
+        return made(shown(row, now), reader(may))
+
+    app.jinja_env.globals["ticket_row"] = ticket_row
+    template: Any = app.jinja_env.get_template("tickets/row_cells.html").module
+
+
+def shown(row: Any, now: datetime) -> Shown:
+    """What the row of this ticket shows; `now` is the database's time."""
+    time = row_when(row, now)
+    return Shown(
+        row.id, row.state, shown_state(row, now), row.view_model, row.root_id, row.root_label,
+        time.word, time.at, row.attempts, row.max_attempts, row.error or "", row.moves,
+        not getattr(row, "matches", True), relative(time.at) if time.at else "",
+    )  # fmt: skip
+
+
+def reader(may: bool) -> Reader:
+    """Whoever asks in this request."""
+    made: dict[bool, Reader] = g.setdefault("counterfoil_readers", {})
+    if may not in made:
+        made[may] = Reader(may, str(zone()), url_for("tickets"), static("icons.svg"), translations())
+    return made[may]
+
+
+def changes_with(rows: list[Any], now: datetime, may: bool) -> tuple[Any, ...]:
+    """What these rows' markup changes with, but for relative times: those are the page's own business."""
+    return [shown(row, now)[:-1] for row in rows], reader(may)[:-1]
