@@ -32,11 +32,13 @@ class Marks:
 
 
 def spread(found: list[float]) -> dict[str, float]:
-    """Least, median, 99th percentile and most."""
+    """Least, median, 95th and 99th percentile (of few samples the most), and most."""
     each = sorted(found)
+    last = len(each) - 1
     return {
         "least": round(each[0], 2),
         "p50": round(statistics.median(each), 2),
-        "p99": round(each[min(len(each) - 1, int(len(each) * 0.99))], 2),
+        "p95": round(each[min(last, int(len(each) * 0.95))], 2),
+        "p99": round(each[min(last, int(len(each) * 0.99))], 2),
         "most": round(each[-1], 2),
     }
