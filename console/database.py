@@ -9,10 +9,16 @@ from sqlalchemy import make_url
 
 from counterfoil.base import Base
 from counterfoil.database import driver_url
+from counterfoil.pooler import set_for_each
 from counterfoil.sqlite import prepare
 
 STATEMENT_SECONDS = 5
 """No page may hold the database longer than this (PostgreSQL's statement_timeout)."""
+
+LIMITS = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 BUSY_SECONDS = 5
 """How long an operator waits for SQLite's write lock."""
@@ -28,6 +34,8 @@ def bind(app: Flask, database_url: str) -> None:
     with app.app_context():
         for engine in db.engines.values():
             prepare(engine, busy_timeout_seconds=BUSY_SECONDS)
+            if engine.dialect.name == "postgresql":
+                set_for_each(engine, **LIMITS)
 
 
 def _absolute(url: str) -> str:
@@ -42,7 +50,6 @@ def _absolute(url: str) -> str:
 def _options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {}
-    limits = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c idle_in_transaction_session_timeout=60000"
     return {
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
@@ -50,7 +57,6 @@ def _options(url: str) -> dict[str, Any]:
         "max_overflow": 8,
         "pool_timeout": 5,
         "connect_args": {
-            "options": limits,
             "connect_timeout": 3,
             "application_name": "counterfoil console",
         },

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 
-from . import sqlite
+from . import pooler, sqlite
 
 READ_COMMITTED = ("read committed", "SQLITE")
 """Where a claim or an election may ride in the finishing transaction, as the finish tells its isolation."""
@@ -47,19 +45,9 @@ def for_short_reads(engine: Engine) -> Engine:
 
     Our loose scans read a few rows and look dear to the planner: compiling one took 7 s on a busy machine,
     running it 0.04 ms (tried). Bitmaps go too: by old statistics, which know an index as empty, one reads all
-    of it to find the first (tried). A statement on the connection, for PgBouncer refuses start-up options.
+    of it to find the first (tried).
     """
-
-    @event.listens_for(engine, "connect")
-    def connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute(
-            "SELECT set_config('jit', 'off', false), set_config('enable_bitmapscan', 'off', false)"
-        )
-        cursor.close()
-        connection.commit()
-
-    return engine
+    return pooler.set_for_each(engine, jit="off", enable_bitmapscan="off")
 
 
 def dialect_name(connection: Connection) -> str:

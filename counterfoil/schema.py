@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
 from . import sqlite, sqlite_statistics
+from .database import make_engine
 
 VERSION_TABLE = "counterfoil_alembic_version"
 
@@ -43,7 +44,7 @@ def head() -> str:
 
 @contextmanager
 def _connected(database: str | Engine) -> Iterator[Connection]:
-    engine = create_engine(database, poolclass=NullPool) if isinstance(database, str) else database
+    engine = make_engine(database, poolclass=NullPool) if isinstance(database, str) else database
     sqlite.prepare(engine)
     with engine.connect() as connection:
         yield connection

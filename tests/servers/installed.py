@@ -5,6 +5,7 @@ import sys
 from tests.plain_sql.clients import find_node, find_psql
 
 from .chromium import find_chromium
+from .pgbouncer import find_pgbouncer
 from .postgres import find_binaries
 from .process import ServerDidNotStart
 from .redis import find_binary
@@ -15,6 +16,7 @@ FINDERS = {
     "chromium": find_chromium,
     "psql": find_psql,
     "node": find_node,
+    "pgbouncer": find_pgbouncer,
 }
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class PostgresServer:
             command += ["-c", f"{name}={value}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **_as_owner()
+                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **as_owner()
             )
         wait_until(self._answers, self.process, self.log)
 
@@ -89,7 +89,7 @@ class PostgresServer:
         if ids := owner():
             for path in (self.folder, self.log):
                 os.chown(path, *ids)
-        self._initdb(binaries, _as_owner())
+        self._initdb(binaries, as_owner())
 
     def _initdb(self, binaries: Path, as_owner: dict[str, object]) -> None:
         command = [str(binaries / "initdb"), "-D", str(self.folder / "data"), "-U", "counterfoil"]
@@ -116,6 +116,6 @@ class PostgresServer:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-def _as_owner() -> dict[str, object]:
+def as_owner() -> dict[str, object]:
     ids = owner()
     return {"user": ids[0], "group": ids[1], "extra_groups": []} if ids else {}

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from redis import Redis
 from sqlalchemy import Engine
 
 from worker.scheduler.duty import Beat
@@ -57,3 +58,9 @@ def listening(
 
 def hears(scheduler: Scheduler, turns: int = 0) -> None:
     until(lambda: scheduler.books["listener"].runs > turns)
+
+
+def rung(redis_url: str, queue: str) -> int:
+    """How many hints wait for a queue."""
+    with Redis.from_url(redis_url) as redis:
+        return int(redis.llen(f"rq:queue:counterfoil:{queue}"))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from redis import Redis
 from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
 
@@ -16,7 +15,7 @@ from worker.scheduler import listener as module
 from worker.scheduler.run import run_scheduler
 from worker.stop import Stop
 
-from .listening import LONG_BEAT_SECONDS, hears, listening
+from .listening import LONG_BEAT_SECONDS, hears, listening, rung
 from .scheduling import Stage, settings_for
 from .test_scheduler_away import said, until
 
@@ -35,11 +34,6 @@ def stage(engine: Engine) -> Stage:
     made = Stage(engine)
     made.know()
     return made
-
-
-def rung(redis_url: str, queue: str) -> int:
-    with Redis.from_url(redis_url) as redis:
-        return int(redis.llen(f"rq:queue:counterfoil:{queue}"))
 
 
 def test_a_row_by_plain_sql_is_rung_without_a_beat(
