@@ -8,18 +8,18 @@ import logging
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from counterfoil import lanes, settle, untold
 from counterfoil.candidates import has_due
 from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
-from counterfoil.clock import MOMENT
 from counterfoil.lease import DrainLease
 from counterfoil.running import Runner
 from counterfoil.settings import Settings
 from counterfoil.transactions import HostTransactions
 
+from . import look
 from .horse import Wish
 from .pipe import Mouth
 from .witness import PageWitness
@@ -134,17 +134,7 @@ class Drain:
         if now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
-        moment = MOMENT[connection.dialect.name]
-        still = f"paused AND (paused_until IS NULL OR paused_until > {moment})"
-        binds = {"queue": self.lease.queue}
-        self.paused = bool(
-            connection.execute(
-                text(f"SELECT 1 FROM counterfoil_queues WHERE name = :queue AND {still}"), binds
-            ).first()
-        )
-        names = connection.execute(text(f"SELECT name FROM counterfoil_view_models WHERE {still}")).scalars()
-        self.paused_view_models = frozenset(names)
-        connection.commit()  # by a rollback psycopg forgets what it has prepared: the claims
+        self.paused, self.paused_view_models = look.paused(connection, self.lease.queue)
 
     def _ring_further(self, connection: Connection) -> None:
         """It got a ticket: if more is due, another drain would find work; that one rings the next."""

@@ -38,19 +38,37 @@ def _remember(connection: Connection) -> None:
     _engines.add(connection.engine)
 
 
+class Told(BaseException):
+    """Raised out of a wait: the horse was told to stop."""
+
+
 class Wish:
     """Whether the horse was told to stop after this ticket."""
 
     def __init__(self) -> None:
         self.stop = False
+        self._waits = False
 
     def install(self) -> None:
         """Take TERM; called again after each ticket, because work may change handlers."""
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    def wait(self, call: Callable[[], object]) -> None:
+        """Call what waits and takes nothing. Raises Told, at once, when the wish comes or had come."""
+        try:
+            self._waits = True
+            if self.stop:
+                raise Told
+            call()
+        finally:
+            self._waits = False
+
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.stop = True
+        if self._waits:
+            self._waits = False
+            raise Told
 
 
 def fork_horse(body: Callable[[Wish], None], forget: Callable[[], None]) -> int:
@@ -73,6 +91,26 @@ def fork_horse(body: Callable[[Wish], None], forget: Callable[[], None]) -> int:
     with suppress(OSError):
         os.setpgid(pid, pid)  # both sides do it, so that it is done before either goes on
     return pid
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child of ours has ended; it stays a zombie, so that its number remains its own."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def end_horse(pid: int) -> None:
+    """Kill a child of ours and its process group, and reap it."""
+    signal_group(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Signal a horse's process group, if there is one."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
 
 
 def _run(body: Callable[[Wish], None], forget: Callable[[], None], parent: int) -> NoReturn:

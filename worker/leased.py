@@ -1,7 +1,6 @@
 """One lease and the horses that live on it: forked one after the other, watched, accounted for."""
 
 import logging
-import os
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,10 @@ from sqlalchemy import Connection
 from counterfoil.lease import DrainLease, end_lease, renew_lease, revive_lease
 
 from .ending import Cause, Ending, account, still_ours
-from .horse import fork_horse
+from .errands import PATIENCE_SECONDS
 from .notes import Notes
 from .page import Record, Stage
-from .pipe import Ear, Message, Mouth, open_pipe
+from .pipe import Message
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -33,26 +32,16 @@ class Leased:
         self.ran = 0
 
     def run_horse(self) -> bool:
-        """Fork one horse and see it to its end; whether another one should go on."""
+        """See one horse to its end; whether another should go on. Raises OSError: no process is to be had."""
         parent = self.parent
         self.left_over = False
-        parent.page.clear()
-        reading, writing = open_pipe()
-        ear = Ear(reading)
-        # No thread of ours may be at work while we fork: what it holds stays locked in the child for ever.
-        with parent.clerk.still() as quiet, parent.redis_errands.still():
-            if not quiet:
-                ear.close()
-                os.close(writing)
-                return False
-            pid = fork_horse(
-                lambda wish: parent.body(self.lease, parent.page, Mouth(writing), wish), forget=ear.close
-            )
-        os.close(writing)
+        horse = parent.stable.horse(self.lease, PATIENCE_SECONDS)
+        if horse is None:
+            return False
         watch = Watch(
-            pid,
-            parent.page,
-            ear,
+            horse.pid,
+            horse.page,
+            horse.ear,
             self,
             parent.stop,
             renew_seconds=parent.settings.renew_seconds,
@@ -64,8 +53,8 @@ class Leased:
             watch.abandon()
             raise
         finally:
-            ear.close()
-        return self._account(ending)
+            horse.release()
+        return self._account(ending, horse.was_spare)
 
     def end(self) -> None:
         """Write what is left to write, free the slot, ring for what is left over."""
@@ -103,7 +92,7 @@ class Leased:
         log.warning("drain %s: its lease had run out%s", self.lease.id, ", taken up again" * revived)
         return revived
 
-    def _account(self, ending: Ending) -> bool:
+    def _account(self, ending: Ending, was_spare: bool) -> bool:
         settings, worker = self.parent.settings, self.parent.name
         if ending.cause is not Cause.DONE:
             log.warning("drain %s: its horse is gone: %s", self.lease.id, _told(ending))
@@ -115,10 +104,15 @@ class Leased:
         if ending.cause is Cause.DONE:
             return False
         self.left_over = True
-        # Nothing was charged: the horse died of something that another one would die of, too.
         begun = ending.record.stage in (Stage.RUNNING, Stage.FINISHING)
         self.ran += begun
-        return lines is not None and begun and ending.cause in (Cause.DIED, Cause.TIMEOUT, Cause.TAKEN)
+        # Where nothing was charged, the horse died of something that another one would die of, too - unless
+        # it had been struck while it waited.
+        return (
+            lines is not None
+            and (begun or was_spare)
+            and ending.cause in (Cause.DIED, Cause.TIMEOUT, Cause.TAKEN)
+        )
 
 
 def _told(ending: Ending) -> str:

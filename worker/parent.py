@@ -8,30 +8,25 @@ what it ran when the lease is out.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from counterfoil.lease import DrainLease, take_lease
+from counterfoil.lease import take_lease
 from counterfoil.settings import Settings
 
 from .clerk import Clerk
 from .errands import Errands
-from .horse import Wish
 from .leased import Leased
-from .page import Page
-from .pipe import Mouth
 from .queue_bell import QueueBell
+from .stable import Body, Stable
 from .stop import Stop
 
 log = logging.getLogger("counterfoil.worker")
 
 T = TypeVar("T")
-
-Body = Callable[[DrainLease, Page, Mouth, Wish], None]
-"""What a horse does: claims and runs tickets under the lease until there are none, its budget is used or it
-wishes to stop."""
 
 INSIST_SECONDS = 10.0
 SILENCE_SECONDS = 0.3
@@ -54,17 +49,17 @@ class Parent:
         redis_errands: Errands,
         bell: QueueBell | None,
         stop: Stop,
+        warm: Sequence[Callable[[], object]] = (),
     ) -> None:
         self.name = name
         self.settings = settings
-        self.body = body
         self.clerk = clerk
         self.redis_errands = redis_errands
         self.bell = bell
         self.stop = stop
         self.pulse: Callable[[], object] = _nothing
         self.tick: Callable[[], object] = _nothing
-        self.page = Page()
+        self.stable = Stable(body, self._still, warm)
 
     def drain(self, queue: str) -> int:
         """Act on a hint; how many tickets were run. None are when the queue is paused or its pool is full.
@@ -85,10 +80,21 @@ class Parent:
             drain.end()
         return drain.ran
 
+    def idle(self) -> None:
+        """Between two hints: a spare horse is kept ready. Does not wait and does not raise."""
+        if not self.stop.asked:
+            self.stable.keep_spare()
+
     def ring(self, queue: str) -> None:
         """Have the bell rung; does not wait."""
         if (bell := self.bell) is not None:
             self.redis_errands.send(lambda: bell.ring(queue))
+
+    @contextmanager
+    def _still(self, seconds: float) -> Iterator[bool]:
+        # No thread of ours may be at work while we fork: what it holds stays locked in the child for ever.
+        with self.clerk.still(seconds) as quiet, self.redis_errands.still(seconds):
+            yield quiet
 
     def _silence(self, queue: str) -> None:
         if (bell := self.bell) is None:

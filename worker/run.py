@@ -5,15 +5,14 @@ import secrets
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import Engine
 
 from counterfoil import changes, policy, recurring
 from counterfoil.candidates import due_queues
-from counterfoil.database import make_engine
 from counterfoil.declaration import RegistryError
 from counterfoil.host import Counterfoil, load_host
 from counterfoil.lease import DrainLease
@@ -31,8 +30,10 @@ from .parent import Parent
 from .pipe import Mouth
 from .presence import Presence
 from .queue_bell import QueueBell, short_patience
+from .stable import Body
 from .start import appear, no_redis, served_queues
 from .stop import Stop
+from .warm import horse_engine, steps
 from .witness import PageWitness
 from .worker import DrainWorker
 
@@ -90,28 +91,36 @@ def _work(
     redis_errands = Errands("redis")
     bell = QueueBell(short_patience(redis_url)) if redis_url else None
     connection = _connection(redis_url) if redis_url else None
+    engine = horse_engine(settings.database_url)
     parent = Parent(
         name,
         settings,
-        _body(name, settings, host),
+        _body(name, settings, host, engine),
         clerk=clerk,
         redis_errands=redis_errands,
         bell=bell,
         stop=stop,
+        warm=steps(engine),
     )
     parent.tick = presence.tick
     try:
         if burst or connection is None:
             _burst(queues, clerk, parent, stop)
             return STOPPED
+
+        def between() -> None:
+            presence.tick()
+            parent.idle()
+
         worker = DrainWorker(
-            queues, name=name, connection=connection, attend=parent.drain, between=presence.tick, stop=stop
+            queues, name=name, connection=connection, attend=parent.drain, between=between, stop=stop
         )
         parent.pulse = worker.heartbeat
         presence.reachable = worker.reachable
         worker.run()
         return STOPPED if stop.asked else BROKE_OFF
     finally:
+        parent.stable.dismiss_spare()
         redis_errands.close()
 
 
@@ -123,10 +132,7 @@ def _burst(queues: list[str], clerk: Clerk, parent: Parent, stop: Stop) -> None:
             return
 
 
-def _body(name: str, settings: Settings, host: Counterfoil) -> Any:
-    engine = make_engine(settings.database_url)
-    engine.connect().close()  # what it learns of the server by its first connection, every horse inherits
-    engine.dispose()
+def _body(name: str, settings: Settings, host: Counterfoil, engine: Engine) -> Body:
     sessions = host.sessions
     assert sessions is not None
 

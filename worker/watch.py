@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from .ending import Cause, Ending
+from .horse import end_horse, has_ended, signal_group
 from .notes import Notes
 from .page import NEVER, Page, PageUnreadable, Record, Stage
 from .pipe import Ear, Message, wait_for
@@ -86,7 +87,7 @@ class Watch:
             self._keep_fence(record)
             self._keep_stop()
         # It is a zombie still: its number and its group's cannot be anybody else's yet.
-        _signal_group(self.pid, signal.SIGKILL)
+        signal_group(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         for _ in range(LAST_WORDS):
             if not self._listen():
@@ -100,7 +101,7 @@ class Watch:
         return Ending(Cause.DONE if well else Cause.DIED, status, record)
 
     def _ended(self) -> bool:
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return has_ended(self.pid)
 
     def _record(self) -> Record:
         try:
@@ -133,10 +134,7 @@ class Watch:
 
     def abandon(self) -> None:
         """End the horse because its watch broke off: nobody else would."""
-        _signal_group(self.pid, signal.SIGKILL)
-        _signal(self.pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        end_horse(self.pid)
 
     def _keep_deadline(self, record: Record) -> None:
         # Only work that runs is killed at a deadline; a finish has one of its own, for a driver that hangs.
@@ -189,7 +187,7 @@ class Watch:
     def _kill(self, cause: Cause) -> None:
         if self.cause is None:
             self.cause = cause
-        _signal_group(self.pid, signal.SIGKILL)
+        signal_group(self.pid, signal.SIGKILL)
         _signal(self.pid, signal.SIGKILL)
 
 
@@ -200,8 +198,3 @@ def _overdue(record: Record) -> bool:
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
