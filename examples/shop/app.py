@@ -7,7 +7,7 @@ from counterfoil import Counterfoil
 from . import pages, poison  # noqa: F401 - declares its target
 from .db import create_tables, db
 from .settings import settings
-from .users import STAFF, current_user, hire_staff
+from .users import STAFF, current_user, hire_staff, who_asks
 
 
 def create_app() -> Flask:
@@ -15,7 +15,7 @@ def create_app() -> Flask:
     app = Flask(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings().database_url
     db.init_app(app)
-    tickets = Counterfoil(app, db)
+    tickets = Counterfoil(app, db, opened_by=who_asks)
     app.wsgi_app = tickets.waiting_at("/wait", app.wsgi_app)  # type: ignore[method-assign]
     with app.app_context():
         create_tables()

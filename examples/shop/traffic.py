@@ -12,13 +12,16 @@ from .users import STAFF
 from .visitor import ShopAway, Visitor
 from .weather import DANGEROUS, FERRY_LESS
 
-CUSTOMERS, ORDERS, FORMS, OFFERS = 120, 100, 60, 12
+CUSTOMERS, ORDERS, FORMS, OFFERS, MOVES = 120, 100, 60, 12, 10
+SOME_PACKAGES = 40
+"""Work packages of an invoice run between the large ones."""
 HEAP = 8
 """Labels that should wait for the printer."""
 
 FIRST = "Ada Lovelace|Babbage & Sons|Hopper Compilers|Noether Rings|Turing Machines|Curie Metals|Lamarr Radio"
 LAST = "Ltd|GmbH|S.A.|and Daughters|Trading|Overseas|Brothers"
 ARTICLES = "Difference engine|Slide rule|Abacus|Punched cards|Napier's bones|Planimeter".split("|")
+STREETS = "Analytical Road|Jacquard Lane|Rue Pascal|Leibnizstraße".split("|")
 COUNTRIES = "DE|FR|SE|PT|IE".split("|")
 
 
@@ -54,6 +57,7 @@ class Traffic:
             lambda: self.order(pay="later"),
             lambda: self.visitor.press("/offers", customer=self._customer(), hours=8),
             lambda: self.visitor.press("/till/mistake"),
+            self.move,
             self.order,
             self.form,
         ]
@@ -62,14 +66,22 @@ class Traffic:
         """Some hundred of everything, shuffled; in the evening the month's invoices."""
         day: list[Story] = []
         day += [self.customer] * CUSTOMERS + [self.any_order] * ORDERS
-        day += [self.form] * FORMS + [self.offer] * OFFERS
+        day += [self.form] * FORMS + [self.offer] * OFFERS + [self.move] * MOVES
         self.random.shuffle(day)
         return [*day, lambda: self.visitor.press("/invoices")]
 
     def next_story(self) -> Story:
         """What the next visitor does: more orders when the printer has little to do."""
-        idle = self.visitor.look("/status.json")["labels_waiting"] < HEAP
-        weights = {self.any_order: 60 if idle else 2, self.customer: 25, self.form: 15, self.offer: 2}
+        now = self.visitor.look("/status.json")
+        idle = now["labels_waiting"] < HEAP
+        weights = {
+            self.any_order: 60 if idle else 2,
+            self.customer: 25,
+            self.form: 15,
+            self.offer: 2,
+            self.move: 4,
+        }
+        weights[self.invoices] = 0 if now["invoices_waiting"] else 1
         return self.random.choices(list(weights), list(weights.values()))[0]
 
     def customer(self) -> None:
@@ -107,6 +119,18 @@ class Traffic:
     def offer(self) -> None:
         """An offer for some hours."""
         self.visitor.press("/offers", customer=self._customer(), hours=self.random.randint(2, 20))
+
+    def move(self) -> None:
+        """A customer moves, often abroad."""
+        street = f"{self.random.randint(1, 99)} {self.random.choice(STREETS)}"
+        country = self.random.choice(COUNTRIES)
+        self.visitor.press(
+            f"/customers/{self._customer()}/move", self._clerk(), street=street, country=country
+        )
+
+    def invoices(self) -> None:
+        """A small invoice run, when the last one is out."""
+        self.visitor.press("/invoices", self._clerk(), packages=SOME_PACKAGES)
 
     def _customer(self) -> int:
         if not self.customers:

@@ -25,6 +25,11 @@ def hire_staff() -> None:
     db.session.commit()
 
 
+def who_asks() -> str | None:
+    """Who opens a ticket where nobody was named; nobody outside the shop's pages."""
+    return current_user() if has_request_context() else None
+
+
 def current_user() -> str:
     """Who is at the shop's page: by cookie, else the first of the staff. (A real shop signs people in.)"""
     chosen = request.cookies.get("user", "") if has_request_context() else ""

@@ -25,6 +25,8 @@ def test_a_button_opens_500_packages_in_one_commit(browser: FlaskClient, shop: F
     page = browser.get("/invoices").text
     assert "1000 invoices" in page
     assert "0 of 500" in page
+    browser.post("/invoices", data={"packages": "40"})
+    assert "0 of 40" in browser.get("/invoices").text
 
 
 def test_packages_wait_for_the_printer_and_the_bookkeeper_is_told_once(shop: Flask) -> None:

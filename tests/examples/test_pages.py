@@ -107,3 +107,29 @@ def test_a_forms_page_shows_how_the_rest_of_it_stands(browser: FlaskClient, shop
     waiting = browser.get(f"/wait/{token}")
     assert "It waits for its turn." in waiting.text
     assert "frame-ancestors 'self'" in waiting.headers["Content-Security-Policy"]
+
+
+def test_a_customers_page_moves_the_customer_and_refuses_what_cannot_be(
+    browser: FlaskClient, shop: Flask
+) -> None:
+    at = browser.post("/customers", data={"name": "Ada Lovelace Ltd"}).location
+    browser.set_cookie("user", "Jonas")
+    refused = browser.post(f"{at}/move", data={"street": "1 Pier", "country": "Isle of Man"})
+    assert (refused.status_code, "nothing is shipped to the Isle of Man" in refused.text) == (422, True)
+    assert len(rows(shop, TICKETS)) == 1
+    assert browser.post(f"{at}/move", data={"street": "1 Rue Pascal", "country": "FR"}).location == at
+    page = browser.get(at).text
+    assert "1 Rue Pascal, FR" in page
+    assert "not yet: a ticket opens it" in page
+    assert [row[:1] + row[4:] for row in rows(shop, TICKETS)[1:]] == [
+        ("TheCustomsClerk", "Jonas"),
+        ("TheMoveConfirmer", "Jonas"),
+        ("TheNeighbourFinder", "Jonas"),
+    ]
+
+
+def test_the_invoices_page_has_a_switch_for_the_printer(browser: FlaskClient) -> None:
+    assert "Take it away" in browser.get("/invoices").text
+    assert browser.post("/printer", data={"away": "yes", "from": "invoices"}).location == "/invoices"
+    assert "Bring it back" in browser.get("/invoices").text
+    assert browser.post("/printer", data={"away": "no"}).location == "/weather"

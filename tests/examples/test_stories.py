@@ -3,16 +3,19 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from counterfoil import Ticket
+from counterfoil import Batch, Ticket, aside, catalogue, pauses
+from counterfoil.acts import Actor
+from counterfoil.registry import registry
 from counterfoil.testing import Inline, assert_opened
-from examples.shop import forms, offers, selling, switches, till
+from examples.shop import forms, moving, offers, selling, switches, till
 from examples.shop.client import OrderClient, call
 from examples.shop.customers import Customer
 from examples.shop.forms import CardForm
 from examples.shop.fulfilment import fulfill
+from examples.shop.invoices import Invoice, invoice_run, print_invoices
 from examples.shop.mail import Mail
 from examples.shop.offers import Offer
 from examples.shop.orders import Order
@@ -175,3 +178,77 @@ def test_an_offer_is_not_sent_after_its_end(session: Session, counterfoil_inline
 def test_poison_may_be_ordered_and_may_be_tried_twice(session: Session) -> None:
     session.add(Ticket(view_model=poison))
     assert_opened(session, view_model=poison, count=1)
+
+
+def test_a_move_changes_the_address_at_once_and_the_rest_by_tickets(
+    session: Session, counterfoil_inline: Inline
+) -> None:
+    customer = add_customer()
+    move = moving.move_house(customer, "1 Rue Pascal", "FR")
+    assert (customer.country, move.zone, move.customs_file) == ("FR", None, None)
+    opened = [ticket.view_model for ticket in assert_opened(session, root=move, count=3)]
+    assert opened == ["TheCustomsClerk", "TheMoveConfirmer", "TheNeighbourFinder"]
+    counterfoil_inline.run_pending()
+    assert (move.zone, move.customs_file) == ("abroad", f"C-{move.id:05d}")
+    assert "Your new address" in subjects(session)
+    (tomorrow,) = assert_opened(session, root=move, view_model="TheNeighbourFinder")
+    assert (tomorrow.state, tomorrow.priority) == ("pending", 7)
+    assert tomorrow.due_at > tomorrow.opened_at
+
+
+def test_a_move_within_the_country_needs_no_customs(session: Session) -> None:
+    move = moving.move_house(add_customer(), "1 Leibnizstraße", "DE")
+    assert_opened(session, root=move, view_model="TheCustomsClerk", count=0)
+    assert_opened(session, root=move, count=2)
+
+
+def test_a_move_to_where_nothing_is_shipped_leaves_neither_address_nor_tickets(session: Session) -> None:
+    customer = add_customer()
+    session.flush()
+    with pytest.raises(moving.CannotMoveThere, match="Isle of Man"), session.begin_nested():
+        moving.move_house(customer, "1 Pier", "Isle of Man")
+    assert customer.country == "DE"
+    assert_opened(session, view_model="TheMoveConfirmer", count=0)
+    assert session.scalars(select(moving.Move)).all() == []
+
+
+def test_a_hundred_packages_of_invoices_express_first_and_then_the_bookkeeper_hears(
+    session: Session, counterfoil_inline: Inline
+) -> None:
+    run = invoice_run(100)
+    session.flush()
+    session.expunge_all()  # as in a worker: 200 objects of the test's own would be looked at for each
+    ran = counterfoil_inline.run_pending()
+    assert [each.view_model for each in ran] == ["InvoicePrinter"] * 100 + ["Month.tell"]
+    express = select(func.count()).where(Ticket.id.in_([each.ticket_id for each in ran[:4]]))
+    assert session.scalar(express.where(Ticket.priority == 3)) == 4
+    assert session.scalar(select(func.sum(Invoice.printed))) == 200
+    assert session.scalar(select(Batch.closed_at).where(Batch.id == run.id)) is not None
+    assert subjects(session) == ["200 invoices are out"]
+
+
+def test_packages_wait_for_the_printer_without_an_attempt(
+    session: Session, counterfoil_inline: Inline
+) -> None:
+    switches.turn(switches.PRINTER_AWAY, True)
+    invoice_run(3)
+    assert [each.verb for each in counterfoil_inline.run_pending()] == ["postpone"] * 3
+    for ticket in assert_opened(session, view_model=print_invoices, count=3):
+        assert (ticket.state, ticket.attempts, ticket.error) == ("pending", 0, None)
+        assert ticket.postponed_reason == "the printer is away"
+
+
+def test_packages_of_a_paused_processor_wait_aside_while_the_shop_goes_on(
+    session: Session, counterfoil_inline: Inline
+) -> None:
+    connection, otto = session.connection(), Actor("otto", "console")
+    catalogue.write(connection, registry)
+    pauses.pause_view_model(connection, "InvoicePrinter", otto, "the toner is changed")
+    invoice_run(3)
+    customer = add_customer()
+    session.flush()
+    aside.set_aside(connection)  # as the scheduler does at its beat
+    assert [each.view_model for each in counterfoil_inline.run_pending()] == ["TheCustomerNumberAssigner"]
+    assert customer.number == 1
+    pauses.resume_view_model(connection, "InvoicePrinter", otto)
+    assert [each.verb for each in counterfoil_inline.run_pending()] == ["finish"] * 4

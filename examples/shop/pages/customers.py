@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from ..customers import Customer
 from ..db import db
+from ..moving import CannotMoveThere, Move, move_house
 from ..selling import add_customer
 from ..till import add_customer_by_sql, ask_for_a_number
 
@@ -31,9 +32,23 @@ def mistake() -> Response:
     return redirect(url_for("shop.home"), 303)
 
 
-def show(key: int) -> str:
-    """One customer."""
-    return render_template("shop/customer.html", customer=db.get_or_404(Customer, key))
+def show(key: int, refused: str = "") -> str:
+    """One customer, with the latest move."""
+    customer, move = db.get_or_404(Customer, key), db.session.get(Move, key)
+    return render_template("shop/customer.html", customer=customer, move=move, refused=refused)
+
+
+def move_out(key: int) -> Response | tuple[str, int]:
+    """The address is changed at once; zone, customs and mails follow. What is refused leaves nothing."""
+    form = request.form
+    street = form.get("street", "").strip() or "1 Analytical Road"
+    try:
+        move_house(db.get_or_404(Customer, key), street, form.get("country", "DE"))
+    except CannotMoveThere as why:
+        db.session.rollback()
+        return show(key, f"Not stored: {why}."), 422
+    db.session.commit()
+    return redirect(url_for("shop.show_customer", key=key), 303)
 
 
 def _domain(name: str) -> str:
@@ -45,3 +60,4 @@ def add_to(shop: Blueprint) -> None:
     shop.post("/customers", endpoint="create_customer")(create)
     shop.post("/till/mistake", endpoint="till_mistake")(mistake)
     shop.get("/customers/<int:key>", endpoint="show_customer")(show)
+    shop.post("/customers/<int:key>/move", endpoint="move_customer")(move_out)

@@ -10,6 +10,7 @@ from counterfoil import Ticket
 from ..customers import Customer
 from ..db import Model, db
 from ..forms import CardForm
+from ..invoices import Invoice
 from ..mail import Mail
 from ..orders import Order
 
@@ -67,7 +68,8 @@ def latest_mails() -> Sequence[Mail]:
 
 
 def counts() -> dict[str, int]:
-    """How many there are of what; `labels_waiting` is the heap before the printer."""
+    """How many there are of what; `labels_waiting` and `invoices_waiting` are heaps before the printer."""
     found = {name: select(func.count()).select_from(table) for name, table in COUNTED.items()}
     found["labels_waiting"] = select(func.count()).where(Order.status == "shipped")
+    found["invoices_waiting"] = select(func.count()).where(Invoice.printed == 0)
     return {name: db.session.scalar(query) or 0 for name, query in found.items()}

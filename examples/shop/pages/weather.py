@@ -41,10 +41,11 @@ def change() -> Response:
 
 
 def printer() -> Response:
-    """Take the label printer away, or bring it back."""
+    """Take the printer away, or bring it back; invoices and labels wait for it."""
     turn(PRINTER_AWAY, request.form.get("away") == "yes")
     db.session.commit()
-    return redirect(url_for("shop.weather"), 303)
+    page = "shop.invoices" if request.form.get("from") == "invoices" else "shop.weather"
+    return redirect(url_for(page), 303)
 
 
 def order_poison() -> Response:
