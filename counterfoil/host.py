@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from . import keyring, missing_tables, opener, ringing, sqlite
+from . import keyring, missing_tables, opener, ringing, sqlite, unknown_settings
 from .hooks import OnError
 from .registry import Registry, registry
 from .settings import Settings, SettingsError, read_settings
@@ -100,6 +100,8 @@ class Counterfoil:
         self.registry = registry
         self.opened_by = opened_by
         self.on_error = on_error
+        if settings is None:
+            unknown_settings.tell()
         self.settings = settings or read_settings()
         if settings is not None and settings.encryption_keys is not None:
             keyring.adopt(settings.keyring())

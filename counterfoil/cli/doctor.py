@@ -1,6 +1,7 @@
 """`counterfoil doctor`: looks for what keeps it from working, and says the cure."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from .. import unknown_settings
 from ..database import make_engine
 from ..doctor import Finding, clocks, processes, schema, secrets
 from ..doctor.redis import redis
@@ -38,6 +40,8 @@ def doctor(as_json: bool) -> None:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Everything that can be looked at; what cannot be reached hides only what stands behind it."""
     yield from _modules()
+    for name, line in unknown_settings.unknown(os.environ):
+        yield Finding("settings", line, f"mend the name, or unset {name}")
     yield from secrets.secret(settings)
     yield from redis(redis_facts(settings.redis_url))
     engine = make_engine(settings.database_url)

@@ -94,14 +94,15 @@ def scheduler(json_logs: bool) -> None:
 
 def _prepared(process: str, json: bool) -> Any:
     """Settings read, schema checked, logs configured: what each process does first."""
-    from .. import schema
+    from .. import schema, unknown_settings
     from ..database import driver_url
     from ..settings import read_settings
     from .logs import configure
 
     settings = read_settings()
-    schema.check(driver_url(settings.database_url))
     configure(process, json)
+    unknown_settings.tell()
+    schema.check(driver_url(settings.database_url))
     return settings
 
 

@@ -68,6 +68,11 @@ def test_nothing_is_found_when_all_is_well(patient: Patient) -> None:
     assert "all is well" in done.output
 
 
+def test_a_setting_that_is_none(patient: Patient) -> None:
+    patient.environment["COUNTERFOIL_LEASE_SECOND"] = "1"
+    assert "did you mean COUNTERFOIL_LEASE_SECONDS?" in patient.findings()["settings"]
+
+
 def test_an_older_schema(patient: Patient) -> None:
     patient.do("DELETE FROM counterfoil_alembic_version")
     assert "without Counterfoil's tables" in patient.findings()["schema"]
