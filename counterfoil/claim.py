@@ -23,7 +23,8 @@ ROUNDS = 12
 """How many laned candidates one claim passes over before it says that nothing can be had."""
 
 
-def _claiming(dialect: str, where: str) -> str:
+def claiming(dialect: str, where: str) -> str:
+    """The UPDATE that claims what a condition finds."""
     return (
         f"UPDATE {door.TABLE} SET {door.assignments('claim', dialect)} WHERE {where} "
         f"RETURNING {returning(dialect)}"
@@ -33,14 +34,12 @@ def _claiming(dialect: str, where: str) -> str:
 def riding(dialect: str, only_if: str = "") -> str:
     """The claim of the first candidate if it has no lane, and if `only_if` (SQL) is so."""
     where = f"id = ({candidate(dialect, lock=True)}) AND lane IS NULL"
-    return _claiming(dialect, f"{where} AND {only_if}" if only_if else where)
+    return claiming(dialect, f"{where} AND {only_if}" if only_if else where)
 
 
 _TYPES = tuple(COLUMNS.values())
 _RIDING = Hot(lambda dialect: door.typed(riding(dialect)), _TYPES)
-_KNOWN = Hot(
-    lambda dialect: door.typed(_claiming(dialect, "id = :id AND state = 'pending' AND turn")), _TYPES
-)
+_KNOWN = Hot(lambda dialect: door.typed(claiming(dialect, "id = :id AND state = 'pending' AND turn")), _TYPES)
 
 
 @cache

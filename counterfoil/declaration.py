@@ -44,10 +44,11 @@ class Declaration:
     `sort` is actions, method, target or processor. `callables`: actions `f(root, **params)` top to bottom, or
     the one method (called with the root), target or processor. `root_class` is None for targets. `lane` may
     hold `{root_id}`. `postpone_on`: exceptions that postpone instead of failing. `on_unmet`: what a false
-    precondition does, "done" or "postpone". `transactional` False declares at-least-once. `own_priority`: the
-    priority was declared, so that the number of elements does not decide it. `encrypted`: params are sealed
-    at rest, True by the default encryptor, or the name of one. `searchable`: the params that a search finds
-    its tickets by (`param.order_id:42`); each costs a row when a ticket is opened. `changes`:
+    precondition does, "done" or "postpone". `transactional` False declares at-least-once. `commit`: "ticket",
+    a transaction for each, or "group", one for up to a hundred of short work without a lane. `own_priority`:
+    the priority was declared, so that the number of elements does not decide it. `encrypted`: params are
+    sealed at rest, True by the default encryptor, or the name of one. `searchable`: the params that a search
+    finds its tickets by (`param.order_id:42`); each costs a row when a ticket is opened. `changes`:
     attributes that it reads, whose change opens a ticket (module `changes`).
     """
 
@@ -66,6 +67,7 @@ class Declaration:
     keep_receipt_minutes: int = 10
     postpone_on: tuple[type[BaseException], ...] = ()
     transactional: bool = True
+    commit: str = "ticket"
     in_charge: str | None = None
     encrypted: bool | str = False
     former_names: tuple[str, ...] = ()
@@ -94,6 +96,7 @@ class Declaration:
             raise RegistryError(f"{self.name}: encrypted must be True, or an encryptor's name")
         if self.on_unmet not in ("done", "postpone"):
             raise RegistryError(f"{self.name}: on_unmet must be 'done' or 'postpone', not {self.on_unmet!r}")
+        self._check_commit()
         if self.searchable and self.encrypted:
             raise RegistryError(f"{self.name}: what is encrypted is not searchable: declare one of the two")
         if self.changes:
@@ -106,6 +109,22 @@ class Declaration:
         if len(self.searchable) > MOST_SEARCHABLE:
             raise RegistryError(
                 f"{self.name}: at most {MOST_SEARCHABLE} params are searchable, not {len(self.searchable)}"
+            )
+
+    def _check_commit(self) -> None:
+        if self.commit not in ("ticket", "group"):
+            raise RegistryError(f"{self.name}: commit must be 'ticket' or 'group', not {self.commit!r}")
+        if not self.grouped:
+            return
+        if self.lane is not None:
+            raise RegistryError(
+                f"{self.name}: commit='group' and lane={self.lane!r} exclude each other: a lane runs one "
+                "ticket at a time; declare one of the two"
+            )
+        if not self.transactional:
+            raise RegistryError(
+                f"{self.name}: commit='group' and transactional=False exclude each other: a group that fails "
+                "is rolled back and its work is done again, so it must have no effects outside"
             )
 
     def _check_changes(self) -> None:
@@ -121,6 +140,11 @@ class Declaration:
             self.check({})
         except ParamsDoNotFit as error:
             raise RegistryError(f"{self.name}: a change has no params to give: {error}") from None
+
+    @property
+    def grouped(self) -> bool:
+        """Whether up to a hundred of its tickets share one transaction."""
+        return self.commit == "group"
 
     @property
     def leading(self) -> int:

@@ -14,7 +14,7 @@
     def print_invoices(invoices, *, copies: int = 1) -> str: ...
 
 Options are those of `Declaration`: queue, priority, lane, max_attempts, timeout_seconds,
-keep_receipt_minutes, postpone_on, transactional, in_charge, encrypted, former_names, searchable,
+keep_receipt_minutes, postpone_on, transactional, commit, in_charge, encrypted, former_names, searchable,
 precondition, on_unmet, changes.
 """
 

@@ -70,6 +70,12 @@ class Hot:
         rows, _ = _execute(connection, ready, ready.bound(values), returns=True)
         return ready.read(rows[0]) if rows else None
 
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        """The same, all of its rows."""
+        ready = self._for(connection.dialect)
+        rows, _ = _execute(connection, ready, ready.bound(values), returns=True)
+        return [ready.read(row) for row in rows]
+
     def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Execute a statement that returns no rows; how many it changed. Raises as `first` does."""
         ready = self._for(connection.dialect)

@@ -206,8 +206,9 @@ _TABLE = (
         "give back",
         ("running",),
         ("pending",),
-        _WORKER,
-        "never started, or ended by us at the end of a TERM's grace: attempt given back",
+        ("worker", "scheduler"),
+        "never started, ended by us at the end of a TERM's grace, or of a group whose worker is gone: "
+        "attempt given back",
         fence="named",
         sets={
             **_WAITS,

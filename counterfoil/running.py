@@ -6,12 +6,12 @@ opened and closed is the business of `Transactions`: the host's session for a dr
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -26,8 +26,8 @@ from .lease import DrainLease
 from .options import current_ticket
 from .registry import Registry, UnknownViewModel
 from .running_ticket import RunningTicket, Witness, receipt_of
+from .saving import connection_of
 from .signals import LostFence
-from .ticket import Ticket
 from .verdict import is_away, verdict
 from .work import perform, resolve
 
@@ -69,6 +69,16 @@ class Outcome:
 
 Ride = Callable[[], DrainLease | None]
 """Under which lease the next ticket may be claimed in the finishing transaction; None: it may not be."""
+
+
+@contextmanager
+def as_current(ticket: RunningTicket) -> Iterator[None]:
+    """Until the block ends, what is opened inherits from this ticket."""
+    running = current_ticket.set(ticket)
+    try:
+        yield
+    finally:
+        current_ticket.reset(running)
 
 
 class Runner:
@@ -124,30 +134,34 @@ class Runner:
         self, session: Session, claimed: Claimed, declaration: Declaration, ride: Ride | None
     ) -> Outcome:
         ticket = RunningTicket(claimed, self.witness)
-        running = current_ticket.set(ticket)
-        try:
-            job = resolve(claimed, declaration, session, self.registry)
-            self.witness.stage(claimed, "running", declaration.timeout_seconds)
-            if declaration.transactional:
-                with guard.armed(session, self.transactions.engine) as watch:
-                    receipt = receipt_of(perform(job, ticket))
-                    open_collected(session)
-                    if not self.transactions.is_current(session):
-                        raise watch.refuse("swapped its session")
-                    session.flush()
-                if watch.violation is not None:
-                    raise watch.violation
-            else:
-                receipt = receipt_of(perform(job, ticket))
-                open_collected(session)
-                session.flush()
+        with as_current(ticket):
+            receipt = self.carry_out(session, claimed, declaration, ticket)
             return self._finish(session, claimed, receipt, ride)
-        finally:
-            current_ticket.reset(running)
+
+    def carry_out(
+        self, session: Session, claimed: Claimed, declaration: Declaration, ticket: RunningTicket
+    ) -> Any:
+        """Do the work in the session's transaction and flush it; the receipt. Raises what the work raises."""
+        job = resolve(claimed, declaration, session, self.registry)
+        self.witness.stage(claimed, "running", declaration.timeout_seconds)
+        if not declaration.transactional:
+            receipt = receipt_of(perform(job, ticket))
+            open_collected(session)
+            session.flush()
+            return receipt
+        with guard.armed(session, self.transactions.engine) as watch:
+            receipt = receipt_of(perform(job, ticket))
+            open_collected(session)
+            if not self.transactions.is_current(session):
+                raise watch.refuse("swapped its session")
+            session.flush()
+        if watch.violation is not None:
+            raise watch.violation
+        return receipt
 
     def _finish(self, session: Session, claimed: Claimed, receipt: Any, ride: Ride | None) -> Outcome:
         self.witness.stage(claimed, "finishing", 0)
-        connection = session.connection(bind_arguments={"mapper": inspect(Ticket)})
+        connection = connection_of(session)
         drain = ride() if ride is not None else None
         if drain is not None and claimed.lane is None:
             finished = finish_and_ride(connection, claimed, receipt, drain)
@@ -160,15 +174,25 @@ class Runner:
             lanes.elect(connection, [claimed.lane])
             elect_after = None
             following = None if drain is None else claim.ride(connection, drain)
+        self.commit(session, claimed)
+        if elect_after is not None:
+            lane = elect_after
+            self._own(lambda own: lanes.elect(own, [lane]))
+        return Outcome("finish", following)
+
+    def commit(self, session: Session, claimed: Claimed) -> None:
+        """Commit what has set this ticket done; a reply that was lost is found out by its fence."""
         try:
             self.transactions.commit(session)
         except DBAPIError as error:
             if not is_away(error) or not self._was_finished(claimed):
                 raise
-        if elect_after is not None:
-            lane = elect_after
-            self._own(lambda own: lanes.elect(own, [lane]))
-        return Outcome("finish", following)
+
+    def run_again(self, claimed: Claimed, ride: Ride | None = None) -> Outcome:
+        """Run a ticket whose group was rolled back, under the same fence; lost, when somebody replaced it."""
+        if self._own(lambda c: settle.fence_of(c, claimed.id)) != ("running", claimed.fence):
+            return Outcome("lost")
+        return self.run(claimed, ride)
 
     def _was_finished(self, claimed: Claimed) -> bool:
         """The commit's reply was lost: the row and its fence tell whether it happened."""

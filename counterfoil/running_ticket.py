@@ -44,6 +44,7 @@ class RunningTicket:
     def __init__(self, claimed: Claimed, witness: Witness) -> None:
         self._claimed = claimed
         self._witness = witness
+        self.has_told = False
         self.conceal: Conceal = plainly
         self.id = claimed.id
         self.view_model = claimed.view_model
@@ -68,6 +69,7 @@ class RunningTicket:
 
     def log(self, message: object, level: str | int = "info") -> None:
         """Log a line that the console shows at once and that survives a rollback. Never raises."""
+        self.has_told = True
         try:
             number = LEVELS.get(level, 20) if isinstance(level, str) else int(level)
             self._witness.log(self._claimed, number, safe(self.conceal(str(message)), LOG_LIMIT))

@@ -30,12 +30,22 @@ def postpone(connection: Connection, ticket_id: int, fence: str, seconds: float,
 
 
 def give_back(
-    connection: Connection, ticket_id: int, fence: str, aside: str | None = None, worker: str | None = None
+    connection: Connection,
+    ticket_id: int,
+    fence: str,
+    aside: str | None = None,
+    worker: str | None = None,
+    reason: str = "given back",
+    only_if: str = "true",
 ) -> bool:
-    """Never started, or ended by us: attempt given back; `aside="unknown"` sets it aside for a beat."""
-    row = door.move(connection, "give back", ticket_id, fence=fence, aside=aside, narrow=_STILL_RUNS)
+    """Never started, or ended by us: attempt given back; `aside="unknown"` sets it aside for a beat.
+
+    `only_if`: further SQL of ours.
+    """
+    narrow = f"{_STILL_RUNS} AND {only_if}"
+    row = door.move(connection, "give back", ticket_id, fence=fence, aside=aside, narrow=narrow)
     if row is not None and aside is None:
-        remember(connection, row, "give back", None, worker, "given back")
+        remember(connection, row, "give back", None, worker, reason)
     return row is not None
 
 
@@ -96,21 +106,30 @@ def lapse(connection: Connection, limit: int = 200) -> list[int]:
     """Rescue running tickets whose drain's lease ran out or is gone; returns their ids.
 
     Each costs an attempt (kind lost): pending with its back-off, errored when that was the last. A renewal
-    asks that the lease has not run out, so a lapse and a renewal cannot both succeed. Index
-    counterfoil_tickets_running, whose order it takes: by id alone SQLite would read the whole table.
+    asks that the lease has not run out, so a lapse and a renewal cannot both succeed. Those of a group, of
+    which one at most was at its work, are given back: each runs by itself from then on, and pays if it takes
+    its worker along again. Index counterfoil_tickets_running, whose order it takes: by id alone SQLite would
+    read the whole table.
     """
     dialect = connection.dialect.name
     moment = MOMENT[dialect]
     gone = f"NOT EXISTS (SELECT 1 FROM counterfoil_drains d WHERE d.id = drain_id AND d.until > {moment})"
+    grouped = (
+        f"EXISTS (SELECT 1 FROM {door.TABLE} o{by(dialect, 'running')} WHERE o.state = 'running' "
+        f"AND o.drain_id = {door.TABLE}.drain_id AND o.id <> {door.TABLE}.id) AS grouped"
+    )
     found = connection.execute(
         text(
-            f"SELECT id, fence FROM {door.TABLE}{by(dialect, 'running')} WHERE state = 'running' "
+            f"SELECT id, fence, {grouped} FROM {door.TABLE}{by(dialect, 'running')} WHERE state = 'running' "
             f"AND {gone} ORDER BY drain_id, id LIMIT :limit {_skip_locked(connection)}"
         ).bindparams(bindparam("limit", type_=BigInteger())),
         {"limit": limit},
     ).fetchall()
 
     def rescue(ticket: Row[Any]) -> bool:
+        if ticket.grouped:
+            told = {"reason": "given back: the worker of its group is gone", "only_if": gone}
+            return give_back(connection, ticket.id, ticket.fence, **told)
         failure = Failure("lost", _LOST.format(id=ticket.id), fingerprint="lost", untold=True)
         row = door.move(
             connection,

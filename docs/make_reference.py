@@ -35,6 +35,8 @@ OPTIONS = {
     "precondition": "Called with the root first; false: the work is not run.",
     "on_unmet": "What a false precondition means: `done`, or `postpone`.",
     "postpone_on": "Classes of exceptions that mean *not now*; no attempt is charged.",
+    "commit": "`group`: up to a hundred short tickets share a transaction; see [grouped commit]"
+    "(how-to/grouped-commit.md).",
     "transactional": "False: the work may commit itself, and runs at least once instead of exactly once.",
     "in_charge": "Who is told when a ticket is errored or failed.",
     "encrypted": "True, or the name of an encryptor: params are sealed in the database.",

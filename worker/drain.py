@@ -1,11 +1,13 @@
 """The drain: claim and run due tickets of one queue until there are none or the budget is used.
 
-Runs in the horse. It carries a queue's name and no ticket; one too many finds nothing and ends. Pauses are
-read at its start and every second. It never touches Redis: what is to be rung for goes down the pipe.
+Runs in the horse. It carries a queue's name and no ticket; one too many finds nothing and ends. What was
+claimed is one ticket, or several that share a transaction (`grouped`). Pauses are read at its start and every
+second. It never touches Redis: what is to be rung for goes down the pipe.
 """
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,6 +16,8 @@ from counterfoil import lanes, settle, untold
 from counterfoil.candidates import has_due
 from counterfoil.claim import claim
 from counterfoil.claimed import Claimed
+from counterfoil.gathering import Groups
+from counterfoil.grouped import run_together
 from counterfoil.lease import DrainLease
 from counterfoil.running import Runner
 from counterfoil.settings import Settings
@@ -61,6 +65,7 @@ class Drain:
         self.mouth = mouth
         self.wish = wish
         self.budget = Budget(time.monotonic() + settings.drain_budget_seconds, settings.drain_budget_tickets)
+        self.groups = Groups(runner.registry)
         self.ran = 0
         self.paused = False
         self._told = False
@@ -85,7 +90,7 @@ class Drain:
                             break
                         repaired = True
                         continue
-                following = self._run_one(connection, following)
+                following = self._run_claimed(connection, following)
         self.mouth.say({"ran": self.ran})
         self.mouth.flush()
 
@@ -97,22 +102,50 @@ class Drain:
         self.witness.idle()
         self.wish.install()
 
-    def _run_one(self, connection: Connection, claimed: Claimed) -> Claimed | None:
-        self.witness.stage(claimed, "claimed", 0)
+    def _run_claimed(self, connection: Connection, first: Claimed) -> Claimed | None:
+        """Run what was claimed, and what may share its transaction; the next claim, if one rode along."""
+        self.witness.stage(first, "claimed", 0)
         self._look(connection)
-        if self.wish.stop or self.paused or claimed.view_model in self.paused_view_models:
-            self._give_back(claimed)
-            outcome_next = None
+        following = None
+        if self._must_not_run(first):
+            self._give_back(first)
         else:
             self._ring_further(connection)
-            self.budget.tickets -= 1
-            self.ran += 1
-            outcome_next = self.runner.run(claimed, self._ride).next
-        if outcome_next is None:
+            most = self.budget.tickets
+            together = self.groups.gather(connection, self.lease, first, most, self.paused_view_models)
+            self.budget.tickets -= len(together)
+            self.ran += len(together)
+            run = self._run_one if len(together) == 1 else self._run_group
+            following = run(connection, together)
+        if following is None:
             self.witness.idle()
         self.wish.install()  # the work may have changed handlers
         self.mouth.flush()
-        return outcome_next
+        return following
+
+    def _run_one(self, connection: Connection, tickets: Sequence[Claimed]) -> Claimed | None:
+        return self.runner.run(tickets[0], self._ride).next
+
+    def _run_group(self, connection: Connection, tickets: Sequence[Claimed]) -> Claimed | None:
+        began = time.monotonic()
+        ended = run_together(self.runner, tickets, self._ride, enough=lambda: self.wish.stop)
+        if ended.kept:
+            self.groups.took(len(ended.ran), time.monotonic() - began, connection.dialect.name)
+        for claimed in () if ended.kept else ended.ran:
+            self.witness.stage(claimed, "claimed", 0)
+            self._look(connection)
+            if self._must_not_run(claimed):
+                self._give_back(claimed)
+            else:
+                self.runner.run_again(claimed)
+            self.wish.install()
+            self.mouth.flush()
+        for claimed in ended.rest:
+            self._give_back(claimed)
+        return ended.next
+
+    def _must_not_run(self, claimed: Claimed) -> bool:
+        return self.wish.stop or self.paused or claimed.view_model in self.paused_view_models
 
     def _ride(self) -> DrainLease | None:
         due_for_a_look = time.monotonic() - self._looked_at >= LOOK_SECONDS

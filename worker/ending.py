@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from counterfoil import settle
 from counterfoil.errors import Failure
+from counterfoil.gathering import MOST
 
 from .page import Record, Stage
 
@@ -78,9 +79,9 @@ def account(
     found = connection.execute(
         text(
             "SELECT id, fence FROM counterfoil_tickets "
-            "WHERE state = 'running' AND drain_id = :drain ORDER BY id LIMIT 100"
+            "WHERE state = 'running' AND drain_id = :drain ORDER BY id LIMIT :limit"
         ),
-        {"drain": drain_id},
+        {"drain": drain_id, "limit": 2 * MOST},
     ).fetchall()
     lines = []
     for ticket in found:

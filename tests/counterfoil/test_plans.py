@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Engine, make_url, text
 from counterfoil import aside, candidates, claim, lanes, purge, settle
 from counterfoil.claimed import Claimed
 from counterfoil.database import make_engine
-from counterfoil.finish import finish_and_ride
+from counterfoil.finish import finish_and_ride, finish_together
+from counterfoil.gathering import MOST, Groups
 from counterfoil.lease import DrainLease
+from counterfoil.registry import Registry
 from tests.counterfoil.large_table import BUSY_LANES, LAYOUTS, fill, touched
 from tests.servers.databases import fresh_postgresql, fresh_sqlite
 
@@ -32,10 +34,28 @@ def gone(connection: Connection) -> Claimed:
     return nothing._replace(id=0, fence="f", ctid={"postgresql": "(0,1)"}.get(connection.dialect.name))
 
 
+def gather(connection: Connection) -> object:
+    """The claim of what follows the ticket that is first; fill() has one view model."""
+    dialect = connection.dialect.name
+    first = connection.execute(
+        text(
+            "SELECT priority, due_at, view_model FROM counterfoil_tickets "
+            f"WHERE id = ({candidates.candidate(dialect, lock=False)})"
+        ),
+        {"queue": DRAIN.queue},
+    ).one()
+    groups = Groups(Registry())
+    groups.names, groups.size = frozenset((first.view_model,)), MOST
+    claimed = gone(connection)._replace(**first._mapping, claims=1)
+    return groups.gather(connection, DRAIN, claimed, MOST)
+
+
 CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "ride": (lambda c: claim.ride(c, DRAIN), {"claim"}),
     "claim": (lambda c: claim.claim(c, DRAIN), {"claim"}),
     "finish and ride": (lambda c: finish_and_ride(c, gone(c), None, DRAIN), set()),
+    "gather": (lambda c: gather(c), {"claim"}),
+    "finish together": (lambda c: finish_together(c, [gone(c)] * MOST, [None] * MOST), set()),
     "elect": (lambda c: lanes.elect(c, ["lane 0", "lane 999", "no lane"]), {"wait"}),
     "sweep": (lambda c: lanes.sweep(c, "default"), {"claim", "lane"}),
     "runs": (lambda c: lanes.runs(c, "lane 0"), {"lane"}),
@@ -52,7 +72,10 @@ CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
 
 
 def enough(dialect: str, layout: str, call: str) -> int:
-    """Some statements have to do with each of a thousand lanes, or with hundreds of stale turns."""
+    """Some statements have to do with each of a thousand lanes, or with hundreds of stale turns; a group's
+    claim writes a hundred rows and the entries of their indexes."""
+    if call == "gather":
+        return ENOUGH[dialect] + MOST * {"postgresql": 20, "sqlite": 600}[dialect]
     many = layout in ("busy lanes", "stale turns")
     if many and call in ("repair", "lapse"):
         return ENOUGH[dialect] + BUSY_LANES * {"postgresql": 60, "sqlite": 600}[dialect]

@@ -132,6 +132,18 @@ def work(ticket: Any, *, what: str = "", before: str = "") -> str:
     return f"attempt {ticket.attempt}"
 
 
+@target("Crash.many", max_attempts=3, timeout_seconds=60, commit="group")
+def many(ticket: Any, *, what: str = "") -> str:
+    """An effect, inside only, then does `what`; in a group."""
+    Session().execute(
+        text("INSERT INTO effect (ticket_id, attempt) VALUES (:id, :attempt)"),
+        {"id": ticket.id, "attempt": ticket.attempt},
+    )
+    if what:
+        does(ticket, what)
+    return f"attempt {ticket.attempt}"
+
+
 @target("Crash.short", max_attempts=2, timeout_seconds=1)
 def short(ticket: Any, *, what: str) -> None:
     """The same with a second to do it in."""
