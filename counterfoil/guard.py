@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event, inspect
 from sqlalchemy.orm import Session, SessionTransaction
 
 from .database import same_database
 from .errors import calling_line
 from .signals import WorkMustNotCommit
+from .ticket import Ticket
 
 _armed: ContextVar["Guard | None"] = ContextVar("counterfoil_guard", default=None)
 
@@ -27,6 +28,13 @@ class Guard:
         self.session = session
         self.bind = bind
         self.violation: WorkMustNotCommit | None = None
+
+    def is_tickets(self, url: URL) -> bool:
+        """Whether an address is that of the tickets: the worker's, or the session's, which the worker's start
+        has found to be the same database (one of them may go through a pooler)."""
+        if same_database(url, self.bind.url):
+            return True
+        return same_database(url, self.session.get_bind(mapper=inspect(Ticket)).engine.url)
 
     def refuse(self, what: str) -> WorkMustNotCommit:
         """The error to raise at the line that called us."""
@@ -80,12 +88,12 @@ def _after_begin(session: Session, transaction: SessionTransaction, connection: 
     guard = _armed.get()
     if guard is None or session is not guard.session:
         return
-    if not same_database(connection.engine.url, guard.bind.url):
+    if not guard.is_tickets(connection.engine.url):
         raise guard.refuse(f"spans a second database ({connection.engine.url!r})")
 
 
 @event.listens_for(Engine, "commit")
 def _engine_commit(connection: Connection) -> None:
     guard = _armed.get()
-    if guard is not None and same_database(connection.engine.url, guard.bind.url):
+    if guard is not None and guard.is_tickets(connection.engine.url):
         raise guard.refuse("committed through a connection")
