@@ -69,7 +69,7 @@ environment() {
         say "making the environment in .venv with $("$python" -V)"
         "$python" -m venv --clear "$root/.venv" || die "could not make $root/.venv"
     fi
-    say "installing Counterfoil's dependencies into .venv (only when pyproject.toml changed)"
+    say "installing Counterfoil's dependencies into .venv: a minute or two, and only when pyproject.toml changed"
     (cd "$root" && .venv/bin/python -m pip install -qq --disable-pip-version-check \
         -c constraints.txt -e ".[$extras]") >&2 ||
         die "the installation failed; the lines above say why. It is tried again by the next start."

@@ -1,7 +1,5 @@
 """`counterfoil queues`: what waits in them; pause and resume; how many run at once."""
 
-from datetime import datetime, timedelta
-
 import click
 from sqlalchemy import select, text
 
@@ -10,7 +8,8 @@ from ..clock import MOMENT
 from ..pauses import pause_queue, resume_queue
 from ..queue_sizes import set_size
 from ..tables import Queue
-from .database import instant, me, moment, ring, transaction
+from .database import me, ring, transaction
+from .pausing import pause_command, resume_command
 from .tables import table
 
 
@@ -41,28 +40,6 @@ def list_() -> None:
     shown.show("no queue yet: one exists when a worker or a view model names it")
 
 
-@queues.command()
-@click.argument("name")
-@click.option("--reason", help="Why; it stands on every ticket that waits for it.")
-@click.option("--until", type=moment, metavar="TIME", help="Until then only; a time, or from now (2h).")
-def pause(name: str, reason: str | None, until: datetime | timedelta | None) -> None:
-    """Start nothing more of this queue; what runs is finished."""
-    with transaction() as connection:
-        pause_queue(connection, name, me(), reason, instant(until))
-    click.echo(f"the queue {name} is paused")
-
-
-@queues.command()
-@click.argument("name")
-@click.option("--reason", help="Why; for the trail.")
-def resume(name: str, reason: str | None) -> None:
-    """Go on."""
-    with transaction() as connection:
-        resume_queue(connection, name, me(), reason)
-    ring({name})
-    click.echo(f"the queue {name} goes on")
-
-
 @queues.command("pool-size")
 @click.argument("name")
 @click.argument("size", metavar="SIZE|none")
@@ -82,3 +59,15 @@ def pool_size(name: str, size: str, wait: int | None, reason: str | None) -> Non
     ring({name})
     told = "as many as there are workers" if most is None else str(most)
     click.echo(f"the queue {name} runs {told} at once")
+
+
+queues.add_command(
+    pause_command(
+        "queue",
+        "on every ticket that waits for it",
+        "Start nothing more of this queue; what runs is finished.",
+        pause_queue,
+        why=False,
+    )
+)
+queues.add_command(resume_command("queue", "Go on.", resume_queue, lambda name: ring({name})))

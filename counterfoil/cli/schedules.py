@@ -1,6 +1,6 @@
 """`counterfoil schedules`: recurring tickets; pause, resume and run one now."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 from sqlalchemy import select
@@ -10,7 +10,8 @@ from ..planting import upcoming
 from ..schedule_acts import pause_schedule, resume_schedule, run_now
 from ..tables import ScheduleRecord
 from ..ticket import Ticket
-from .database import instant, me, moment, ring, transaction
+from .database import me, ring, transaction
+from .pausing import pause_command, resume_command
 from .tables import table
 
 
@@ -36,27 +37,6 @@ def list_() -> None:
     shown.show("no schedule yet: the application declares them, and workers write them when they start")
 
 
-@schedules.command()
-@click.argument("name")
-@click.option("--reason", required=True, help="Why; it stands beside the schedule.")
-@click.option("--until", type=moment, metavar="TIME", help="Until then only; a time, or from now (2h).")
-def pause(name: str, reason: str, until: datetime | timedelta | None) -> None:
-    """Let its fires pass; they are not caught up."""
-    with transaction() as connection:
-        pause_schedule(connection, name, me(), reason, instant(until))
-    click.echo(f"the schedule {name} is paused")
-
-
-@schedules.command()
-@click.argument("name")
-@click.option("--reason", help="Why; for the trail.")
-def resume(name: str, reason: str | None) -> None:
-    """Fire again, from the next time on."""
-    with transaction() as connection:
-        resume_schedule(connection, name, me(), reason)
-    click.echo(f"the schedule {name} goes on")
-
-
 @schedules.command("run-now")
 @click.argument("name")
 @click.option("--reason", help="Why; for the trail.")
@@ -67,3 +47,11 @@ def run_now_(name: str, reason: str | None) -> None:
         queue = connection.execute(select(Ticket.queue).where(Ticket.id == ticket_id)).scalar()
     ring({queue} if queue else set())
     click.echo(f"ticket {ticket_id} is opened")
+
+
+schedules.add_command(
+    pause_command(
+        "schedule", "beside the schedule", "Let its fires pass; they are not caught up.", pause_schedule
+    )
+)
+schedules.add_command(resume_command("schedule", "Fire again, from the next time on.", resume_schedule))

@@ -2,15 +2,16 @@
 
 import json
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 import click
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ..clock import stamp
 from ..filters import FilterError, TicketFilter
 from ..keyset import ordering
-from ..tables import Attempt, TrailEntry
+from ..tables import Attempt, Queue, TrailEntry, ViewModelRecord
 from ..tabs import TABS, WINDOWS
 from ..ticket import Ticket
 from .database import transaction
@@ -43,6 +44,8 @@ def list_(limit: int, as_json: bool, **fields: str | None) -> None:
                 select(*columns).where(scan.where).order_by(*ordering(scan.order)).limit(limit - len(rows))
             )
             rows += connection.execute(query).all() if len(rows) < limit else []
+        if not rows:
+            _check_named(connection, wanted)
     if as_json:
         for row in rows:
             click.echo(json.dumps(_json(dict(row._mapping)), ensure_ascii=False))
@@ -55,6 +58,18 @@ def list_(limit: int, as_json: bool, **fields: str | None) -> None:
         why = plain(row.error, 60)
         shown.add(str(row.id), row.state, row.view_model, root, row.queue or "", tried, due, why)
     shown.show("no ticket in this view")
+
+
+def _check_named(connection: Connection, wanted: TicketFilter) -> None:
+    """An empty list may be a slip of the pen: Stop names the view model or queue that there is not."""
+    for word, name, table_ in (("view model", wanted.view, ViewModelRecord), ("queue", wanted.queue, Queue)):
+        known = list(connection.execute(select(table_.name).order_by(table_.name)).scalars()) if name else []
+        if name and name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.4)
+            told = (
+                f"the nearest is {near[0]!r}" if near else f"there are: {', '.join(known[:20]) or 'none yet'}"
+            )
+            raise Stop(f"there is no {word} {name!r}, and no ticket of it; {told}")
 
 
 _LISTED = (

@@ -1,7 +1,6 @@
 """`counterfoil view-models`: what workers have registered; pause, resume, route."""
 
 import secrets
-from datetime import datetime, timedelta
 
 import click
 from sqlalchemy import select
@@ -10,7 +9,8 @@ from ..clock import moment as database_moment
 from ..pauses import pause_view_model, resume_view_model
 from ..routes import route_view_model
 from ..tables import ViewModelRecord
-from .database import instant, me, moment, transaction
+from .database import me, transaction
+from .pausing import pause_command, resume_command
 from .tables import table
 
 
@@ -36,27 +36,6 @@ def list_() -> None:
 
 @view_models.command()
 @click.argument("name")
-@click.option("--reason", required=True, help="Why; it stands on every ticket that waits for it.")
-@click.option("--until", type=moment, metavar="TIME", help="Until then only; a time, or from now (2h).")
-def pause(name: str, reason: str, until: datetime | timedelta | None) -> None:
-    """Set its tickets aside; what runs is finished, others of their queues and lanes go on."""
-    with transaction() as connection:
-        pause_view_model(connection, name, me(), reason, instant(until))
-    click.echo(f"the view model {name} is paused")
-
-
-@view_models.command()
-@click.argument("name")
-@click.option("--reason", help="Why; for the trail.")
-def resume(name: str, reason: str | None) -> None:
-    """Go on; the scheduler puts its tickets back, oldest first."""
-    with transaction() as connection:
-        resume_view_model(connection, name, me(), reason)
-    click.echo(f"the view model {name} goes on")
-
-
-@view_models.command()
-@click.argument("name")
 @click.argument("queue", required=False)
 @click.option("--back", is_flag=True, help="Take the route back: the code's queue counts again.")
 @click.option("--reason", help="Why; for the trail.")
@@ -69,3 +48,18 @@ def route(name: str, queue: str | None, back: bool, reason: str | None) -> None:
         operation = route_view_model(connection, name, me(), token, queue=queue, reason=reason)
     where = f"go to queue {queue}" if queue else "go where the code says"
     click.echo(f"tickets of {name} {where}; operation {operation} moves what waits: start it in the console")
+
+
+view_models.add_command(
+    pause_command(
+        "view model",
+        "on every ticket that waits for it",
+        "Set its tickets aside; what runs is finished, others of their queues and lanes go on.",
+        pause_view_model,
+    )
+)
+view_models.add_command(
+    resume_command(
+        "view model", "Go on; the scheduler puts its tickets back, oldest first.", resume_view_model
+    )
+)

@@ -15,6 +15,7 @@ from counterfoil.clock import later
 from counterfoil.life import page
 from counterfoil.moves import MOVES, SINGLE_ACTS
 from counterfoil.tables import ScheduleRecord, ViewModelRecord
+from tests.console.tickets.cast import known
 
 Run = Callable[..., Result]
 
@@ -37,6 +38,17 @@ def run(engine: Engine, tmp_path: Path) -> Run:
 def rows(engine: Engine, query: str) -> list[Any]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_an_empty_list_names_the_view_model_or_queue_that_there_is_not(run: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        known(connection, "Customer.assign_number", queue="numbers")
+    assert run("tickets", "list", "--view", "Customer.assign_number").exit_code == 0
+    slip = run("tickets", "list", "--view", "Customer.asign_number")
+    assert slip.exit_code == 1
+    assert "there is no view model 'Customer.asign_number'" in slip.output
+    assert "the nearest is 'Customer.assign_number'" in slip.output
+    assert "there are: numbers" in run("tickets", "list", "--queue", "zzz").output
 
 
 def test_a_ticket_is_opened_listed_and_shown(run: Run, engine: Engine) -> None:
