@@ -8,14 +8,13 @@ from flask import abort, request, url_for
 from flask_babel import get_timezone
 from sqlalchemy import Connection
 
-from counterfoil.keyset import MAX_ID, Place
-
 from .panels import Panel, panel
 from .queries import known
 from .queries.figures import RANGES, Point, series
 from .queries.marks import Mark, marks
 from .queries.tickets import database_now
 from .strings import gettext
+from .times import iso
 
 LONGEST = 200
 
@@ -24,6 +23,8 @@ LONGEST = 200
 class Drawn:
     """The points of a range and what was done within it."""
 
+    since: datetime
+    until: datetime
     points: list[Point]
     marks: list[Mark]
     queues: list[str]
@@ -44,9 +45,12 @@ def context(queue: str | None = None, view_model: str | None = None) -> dict[str
     def read(connection: Connection) -> Drawn:
         now = database_now(connection)
         within = RANGES[wanted]
+        since = now - timedelta(seconds=within.seconds)
         return Drawn(
+            since,
+            now,
             series(connection, within, queue or "", view_model or "", now),
-            marks(connection, now - timedelta(seconds=within.seconds)),
+            marks(connection, since),
             known.queue_names(connection, queue),
             known.view_model_names(connection, view_model),
         )
@@ -91,9 +95,9 @@ def mark_link(mark: Mark) -> str:
     return url_for("workers") if mark.verb == "version" else url_for("trail", subject=mark.subject)
 
 
-def tickets_at(tab: str, until: datetime, chosen: dict[str, str]) -> str:
-    """The list of a final state from this instant on backwards: a place in its index."""
+def tickets_at(tab: str, at: datetime, until: datetime, chosen: dict[str, str]) -> str:
+    """The tickets that came to a final state in a span; what is pending now, for there is no past of it."""
     named: dict[str, Any] = {name: value for name, value in chosen.items() if name != "range"}
-    if tab == "pending" or "view" in named:  # those lists are not ordered by the time of finishing
-        return url_for("tickets", tab=tab, **named)
-    return url_for("tickets", tab=tab, cursor=f"f.{Place(until, MAX_ID).written()}", **named)
+    if tab != "pending":
+        named["ended"] = f"{iso(at)}..{iso(until)}"
+    return url_for("tickets", tab=tab, **named)

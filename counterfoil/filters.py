@@ -18,18 +18,19 @@ from .search.grammar import parse as parse_search
 from .search.sql import condition
 from .search.tree import Node, written
 from .tabs import TABS, WINDOWS, Tab
-from .walks import Scan, narrow, scans_of
+from .walks import Scan, narrow, scans_of, within
 
 __all__ = ["FilterError", "SearchError", "TicketFilter"]
 
-_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": MOST_CHARACTERS, "error": 64}
+_LENGTHS = {"queue": 100, "view": 200, "root": 400, "q": MOST_CHARACTERS, "error": 64, "ended": 64}
 
 
 @dataclass(frozen=True)
 class TicketFilter:
     """Which tickets. `tab` is a name of `TABS`, the others narrow it; `window`: expiring and leaving only.
 
-    `q` is a search as `search.grammar` reads it; parsed from an address it is in its canonical form.
+    `q` is a search as `search.grammar` reads it; parsed from an address it is in its canonical form. `ended`:
+    finished in this span, written FROM..TO (RFC 3339, TO not in it); for the tabs of a final state.
     """
 
     tab: str = "all"
@@ -39,6 +40,7 @@ class TicketFilter:
     q: str | None = None
     batch: str | None = None
     error: str | None = None
+    ended: str | None = None
     window: str = "24h"
 
     @classmethod
@@ -61,11 +63,16 @@ class TicketFilter:
                 raise FilterError(name, value, "given twice; name it once")
             if value.strip():
                 found[name] = _checked(name, value.strip())
+        if "ended" in found and not TABS[found.get("tab", cls.tab)].is_final:
+            final = ", ".join(name for name, tab in TABS.items() if tab.is_final)
+            raise FilterError("ended", found["ended"], f"goes with the tab of a final state: {final}")
         return cls(**found)
 
     def query(self, **changes: str | None) -> str:
-        """The canonical query string, with some fields changed; defaults are left out."""
+        """The canonical query string, with some fields changed; without defaults and what no longer fits."""
         made = replace(self, **changes) if changes else self  # type: ignore[arg-type]
+        if not made.on.is_final:
+            made = replace(made, ended=None)
         values = [(field.name, getattr(made, field.name), field.default) for field in fields(made)]
         return urlencode([(name, value) for name, value, default in values if value not in (None, default)])
 
@@ -77,7 +84,8 @@ class TicketFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether it asks for more than its tab."""
-        return bool(self.queue or self.view or self.root or self.q or self.batch or self.error)
+        narrowing = (self.queue, self.view, self.root, self.q, self.batch, self.error, self.ended)
+        return any(narrowing)
 
     @property
     def on(self) -> Tab:
@@ -89,6 +97,11 @@ class TicketFilter:
         """The tree of `q`. Raises SearchError."""
         return parse_search(self.q) if self.q else None
 
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """The two instants of `ended`."""
+        return _span(self.ended) if self.ended else None
+
     def scans(self, now: datetime) -> list[Scan]:
         """The walks that find its tickets, each bounded by one index; `now` is the database's time."""
         return scans_of(self, now)
@@ -97,7 +110,8 @@ class TicketFilter:
         """The whole condition, for a row that was found otherwise."""
         own = narrow({field.name: getattr(self, field.name) for field in fields(self)})
         asked = [condition(self.search, now)] if self.search else []
-        return and_(text("1=1"), *self.on.conditions(now, self.window), *own, *asked)
+        of_tab = self.on.conditions(now, self.window)
+        return and_(text("1=1"), *of_tab, *own, *within(self.span), *asked)
 
 
 def _checked(name: str, value: str) -> str:
@@ -109,6 +123,20 @@ def _checked(name: str, value: str) -> str:
         raise FilterError(name, value, f"no such window; use {', '.join(WINDOWS)}")
     if name == "batch" and not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_ID):
         raise FilterError(name, value, "a batch is named by its number")
+    if name == "ended":
+        try:
+            _span(value)
+        except ValueError:
+            cure = "write FROM..TO, for example 2026-03-01T02:00:00Z..2026-03-01T02:15:00Z"
+            raise FilterError(name, value[:80], cure) from None
     if len(value) > _LENGTHS.get(name, 20):
         raise FilterError(name, value, f"too long: at most {_LENGTHS[name]} characters")
     return written(parse_search(value)) if name == "q" else value
+
+
+def _span(written: str) -> tuple[datetime, datetime]:
+    """The instants of FROM..TO. Raises ValueError."""
+    since, until = (datetime.fromisoformat(part) for part in written.split(".."))
+    if since.tzinfo is None or until.tzinfo is None or since >= until:
+        raise ValueError(written)
+    return since, until

@@ -55,6 +55,11 @@ class Tab:
         """The one state of its tickets, if it is one."""
         return self.states[0] if len(self.states) == 1 else None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it is a final state's, in the order of their end."""
+        return self.order.column == "done"
+
     def bounded(self, now: datetime, window: str) -> list[Condition]:
         """The conditions that its index bounds."""
         found: list[Condition] = [text(self.narrow)] if self.narrow else []

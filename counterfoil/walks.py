@@ -58,6 +58,9 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
     def narrowing(but: str = "") -> list[Condition]:
         return [*narrow({name: value for name, value in by.items() if name != but}), *rest]
 
+    if wanted.span and tab.is_final:  # in the order of the span's own index, whatever else is asked
+        bounded = (*tab.bounded(now, wanted.window), *within(wanted.span))
+        return [Scan(tab.index, bounded, (*tab.residual(now, wanted.window), *narrowing()), tab.order)]
     if by["root"]:
         others = (*tab.conditions(now, wanted.window), *narrowing("root"))
         return [Scan("counterfoil_tickets_root", (Ticket.root_id == by["root"],), others, NEWEST)]
@@ -72,6 +75,11 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
             return _by_state(index, bound, tab, wanted.window, now, narrowing(name))
     residual = (*tab.residual(now, wanted.window), *narrowing())
     return [Scan(tab.index, tuple(tab.bounded(now, wanted.window)), residual, tab.order)]
+
+
+def within(span: tuple[datetime, datetime] | None) -> list[Condition]:
+    """The conditions of having finished in a span."""
+    return [Ticket.done >= span[0], Ticket.done < span[1]] if span else []
 
 
 def narrow(by: dict[str, str | None]) -> list[Condition]:

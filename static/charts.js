@@ -5,7 +5,7 @@ const draw = () => {
   const box = $("#charts"), figures = box?.querySelector("details");
   if (!figures) return;
   const rows = [...figures.querySelectorAll("tbody tr")].reverse(), { color, borderColor } = css(figures);
-  const marks = [...box.querySelectorAll(".marks [data-at]")], { zone, stamp, drawn } = box.dataset;
+  const marks = [...box.querySelectorAll(".marks [data-at]")], { zone, stamp, drawn, from, to } = box.dataset;
   figures.open &&= drawn;
   box.dataset.drawn = 1;
   const axis = { stroke: color, grid: { stroke: borderColor, width: 1 }, ticks: { show: false } };
@@ -15,7 +15,7 @@ const draw = () => {
     const plot = new uPlot({
       width: place.clientWidth, height: 150, legend: { show: false }, tzDate: (s) => uPlot.tzDate(new Date(s * 1e3), zone),
       cursor: { sync: { key: "house" }, drag: { x: false }, y: false },
-      scales: { y: { range: (_, low, high) => [0, high * 1.1 || 1] } },
+      scales: { x: { range: () => [+from, +to] }, y: { range: (_, low, high) => [0, high * 1.1 || 1] } },
       axes: [{ ...axis, size: 26, values: stamp }, axis],
       series: [{}, ...keys.map((key, n) => ({ stroke: css(key).color, dash: n ? [4, 3] : [] }))],
       hooks: {

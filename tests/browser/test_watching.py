@@ -91,9 +91,9 @@ def test_a_slow_queue_and_what_fills_it(night: Night) -> None:
         connection.execute(insert(Rollup), lately + usually)
     for _ in range(20):
         stage.open("Order.print", execute_earliest=-5 * MINUTE)
-    done = stage.open(
-        "Order.send", state="done", queue="slow", turn=False, done=-3 * MINUTE, delete_time=HOUR
-    )
+    then = now - timedelta(seconds=30) - datetime.now(UTC)  # within the last point
+    done = stage.open("Order.send", state="done", queue="slow", turn=False, done=then, delete_time=HOUR)
+    stage.open("Order.send", state="done", queue="slow", turn=False, done=then - MINUTE, delete_time=HOUR)
     Sampler().act(stage.beat())
 
     page.goto(night.url)
@@ -115,6 +115,7 @@ def test_a_slow_queue_and_what_fills_it(night: Night) -> None:
     plots.first.click(position=last)  # type: ignore[arg-type]
     page.wait_for_url("**/tickets?tab=done*")
     expect(page.locator(f"#ticket-{done}")).to_be_visible()
+    expect(page.locator("#rows tr")).to_have_count(1)
 
     page.go_back()
     page.get_by_label("Pool size").fill("5")

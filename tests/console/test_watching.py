@@ -133,21 +133,29 @@ def test_the_charts_figures_stand_in_a_table_with_links_to_the_tickets(
     assert vera.get(link[1].replace("&amp;", "&")).status_code == 200
 
 
+@pytest.mark.parametrize("of", ["", "queue=slow", "view=Order.print"])
 def test_a_click_on_a_spike_leads_to_what_was_done_then(
-    furnished: Engine, vera: Browser, now: datetime
+    furnished: Engine, vera: Browser, now: datetime, of: str
 ) -> None:
     with furnished.begin() as connection:
-        for ended in (now - 5 * MINUTE + timedelta(seconds=30), now - 2 * MINUTE):
+        for ended in (
+            now - 5 * MINUTE + timedelta(seconds=30),
+            now - 2 * MINUTE,
+            now - 5 * MINUTE - timedelta(seconds=1),
+        ):
             row = {"view_model": "Order.print", "state": "done", "queue": "slow", "turn": False}
             connection.execute(insert(Ticket.__table__).values(done=ended, delete_time=EVER, **row))
-    page = vera.get("/charts?queue=slow").text
+    page = vera.get(f"/charts?{of}").text
     at = int((now - 5 * MINUTE).timestamp())
     row = re.search(rf'<tr data-at="{at}">.*?</tr>', page, re.S)
     assert row
     link = re.search(r'href="(/tickets\?tab=done[^"]+)"', row[0])
     assert link
-    shown = re.findall(r'<tr id="ticket-(\d+)"', vera.get(link[1].replace("&amp;", "&")).text)
-    assert shown == ["1"]
+    listed = vera.get(link[1].replace("&amp;", "&")).text
+    assert re.findall(r'<tr id="ticket-(\d+)"', listed) == ["1"]
+    assert "ended between" in listed
+    others = re.findall(r'href="(/tickets[^"]*tab=\w+[^"]*)"', listed)
+    assert {vera.get(other.replace("&amp;", "&")).status_code for other in others} == {200}
 
 
 def test_versions_pauses_and_operations_are_marked(furnished: Engine, vera: Browser) -> None:
