@@ -1,15 +1,18 @@
 """What a person does to an operation: start, go on, stop, undo; 409 when it is not as the page saw it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import abort, g, request, url_for
+from sqlalchemy import Connection
 
 from counterfoil import operations as core
 from counterfoil.acts import Refused
 from counterfoil.keyset import MAX_ID
 
-from ..answers import go, moved_on, toast, unfit
+from ..answers import go, moved_on, toast
 from ..database import db
+from ..refusals import Shown, try_change
 from ..strings import gettext
 from .operations import context, number
 
@@ -20,7 +23,7 @@ def start(operation_id: int) -> Any:
     told = (form.get("reason"), number(form.get("expected")) or 0, form.get("pace"))
     return _change(
         operation_id,
-        lambda: core.start(db.session.connection(), operation_id, g.user.actor, *told),
+        lambda connection: core.start(connection, operation_id, g.user.actor, *told),
         gettext("Started."),
         undo=url_for("operations.undo", operation_id=operation_id),
     )
@@ -32,7 +35,7 @@ def go_on(operation_id: int) -> Any:
     reason = request.form.get("reason")
     return _change(
         operation_id,
-        lambda: core.go_on(db.session.connection(), operation_id, g.user.actor, reason, at_once),
+        lambda connection: core.go_on(connection, operation_id, g.user.actor, reason, at_once),
         gettext("It goes on, all at once.") if at_once else gettext("It goes on, at its pace."),
     )
 
@@ -43,7 +46,7 @@ def undo(operation_id: int) -> Any:
         abort(404)
     try:
         made = core.undo(db.session.connection(), operation_id, g.user.actor, request.form.get("reason"))
-    except Refused as refused:
+    except Refused as refused:  # there is no field to mend, whatever the code
         db.session.rollback()
         return moved_on("operations/page.html", str(refused), **context(operation_id))
     db.session.commit()
@@ -55,23 +58,19 @@ def stop(operation_id: int) -> Any:
     """POST: no further ticket."""
     return _change(
         operation_id,
-        lambda: core.stop(db.session.connection(), operation_id, g.user.actor),
+        lambda connection: core.stop(connection, operation_id, g.user.actor),
         gettext("Stopped: no further ticket is taken."),
     )
 
 
-def _change(operation_id: int, change: Any, told: str, undo: str | None = None) -> Any:
+def _change(
+    operation_id: int,
+    change: Callable[[Connection], Any],
+    told: str,
+    undo: str | None = None,
+) -> Any:
     if operation_id > MAX_ID:
         abort(404)
-    try:
-        change()
-    except Refused as refused:
-        db.session.rollback()
-        shown = context(operation_id)
-        if refused.code == "argument":
-            toast(str(refused), "error")
-            return unfit("operations/page.html", fragment="operations/body.html", **shown)
-        return moved_on("operations/page.html", str(refused), **shown)
-    db.session.commit()
-    toast(told, undo=undo)
-    return go(url_for("operations.one", operation_id=operation_id))
+    shown = Shown("operations/page.html", lambda: context(operation_id), "operations/body.html")
+    there = url_for("operations.one", operation_id=operation_id)
+    return try_change(change, told, shown, lambda: there, undo=undo)

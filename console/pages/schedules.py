@@ -1,18 +1,19 @@
 """The schedules: when each fires next, what its last fire became; pause, resume, run now."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from typing import Any
 
 from flask import abort, g, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from counterfoil.acts import Refused
 from counterfoil.schedule_acts import pause_schedule, resume_schedule, run_now
 
-from ..answers import go, moved_on, page, toast, unfit
+from ..answers import page, toast, unfit
 from ..database import db
-from ..pause_form import HOURS
+from ..pause_form import HOURS, pause_of
 from ..queries.schedules import schedules as read
+from ..refusals import Shown, try_change
 from ..strings import gettext
 
 
@@ -23,45 +24,46 @@ def schedules() -> Response:
 
 def pause(name: str) -> Response:
     """Its fires pass until it is resumed, or for some hours. A further pause replaces the reason."""
-    context = _context(name)
-    reason = request.form.get("reason", "").strip()[:2000]
-    if not reason:
+    wanted = pause_of(request.form)
+    if wanted is None:
+        context = _context(name)
         toast(gettext("A pause needs a reason: it stands beside the schedule."), "error")
         return unfit("schedules/page.html", **context)
-    hours = request.form.get("hours", "")
-    until = datetime.now(UTC) + timedelta(hours=int(hours)) if hours in map(str, HOURS) else None
-    pause_schedule(db.session.connection(), name, g.user.actor, reason, until)
-    db.session.commit()
-    toast(gettext("Schedule %(name)s is paused.", name=name))
-    return go(url_for("schedules"))
+    return _change(
+        name,
+        lambda connection: pause_schedule(connection, name, g.user.actor, wanted.reason, wanted.until),
+        gettext("Schedule %(name)s is paused.", name=name),
+    )
 
 
 def resume(name: str) -> Response:
     """It fires again; 409 when somebody else has resumed it already."""
-    _context(name)
-    try:
-        resume_schedule(db.session.connection(), name, g.user.actor)
-    except Refused as refused:
-        db.session.rollback()
-        return moved_on("schedules/page.html", refused.reason, **_context(name))
-    db.session.commit()
-    toast(gettext("Schedule %(name)s fires again.", name=name))
-    return go(url_for("schedules"))
+    return _change(
+        name,
+        lambda connection: resume_schedule(connection, name, g.user.actor),
+        gettext("Schedule %(name)s fires again.", name=name),
+    )
 
 
 def now(name: str) -> Response:
     """Its ticket at once; 409 when it has planted one since the page was made (a double click)."""
-    _context(name)
     seen = request.form.get("seen", "")
     known = int(seen[:19]) if seen.isascii() and seen.isdigit() else None
-    try:
-        ticket_id = run_now(db.session.connection(), name, g.user.actor, seen=known)
-    except Refused as refused:
-        db.session.rollback()
-        return moved_on("schedules/page.html", refused.reason, **_context(name))
-    db.session.commit()
-    toast(gettext("Ticket %(id)s is opened by schedule %(name)s.", id=ticket_id, name=name))
-    return go(url_for("tickets.one", ticket_id=ticket_id))
+    made: list[int] = []
+
+    def plant(connection: Connection) -> None:
+        made.append(run_now(connection, name, g.user.actor, seen=known))
+
+    told = gettext("A ticket is opened by schedule %(name)s.", name=name)
+    return _change(name, plant, told, lambda: url_for("tickets.one", ticket_id=made[0]))
+
+
+def _change(
+    name: str, change: Callable[[Connection], None], told: str, there: Callable[[], str] | None = None
+) -> Response:
+    _context(name)  # 404 for one that there is not
+    shown = Shown("schedules/page.html", lambda: _context(name))
+    return try_change(change, told, shown, there or (lambda: url_for("schedules")))
 
 
 def _context(name: str | None = None) -> dict[str, Any]:
