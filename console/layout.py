@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, current_app, g, request, url_for
 from sqlalchemy import select
@@ -66,6 +67,7 @@ def _context() -> dict[str, Any]:
         "places": places,
         "key_words": key_words,
         "place_url": place_url,
+        "this_page": this_page,
         "favicon": favicon,
         "errored_now": errored_now,
     }
@@ -131,6 +133,12 @@ def key_words() -> list[tuple[str, str]]:
         ("?", gettext("this help")),
         *((f"g {place.key}", place.label) for place in places() if place.key),
     ]
+
+
+def this_page() -> str:
+    """The address of the page that is shown, also while only a part of it is asked for."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "part"]
+    return request.path + ("?" + urlencode(kept) if kept else "")
 
 
 def place_url(place: Place) -> str:

@@ -52,7 +52,7 @@ const patchBody = async (body) => {
   const fresh = parse(text).firstElementChild;
   const parts = (of) => [...of.querySelectorAll("[data-part]")];
   const names = (of) => parts(of).map((part) => part.dataset.part).join();
-  const taken = (part) => part.contains(document.activeElement) || part.querySelector("details[open]") ||
+  const taken = (part) => part.contains(document.activeElement) || part.querySelector("details[open], tbody:hover") ||
     [...part.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
   if (names(body) !== names(fresh) && !parts(body).some(taken)) {
     body.replaceWith(fresh);
@@ -100,9 +100,9 @@ const start = () => {
   source = new EventSource("/live?topics=" + encodeURIComponent(at.dataset.live + ",samples"));
   source.addEventListener("changed", soon);
   source.addEventListener("ready", () => { clearInterval(polling); polling = 0; soon(); });
-  source.addEventListener("error", () => {
+  source.onerror = () => {
     if (source?.readyState === EventSource.CLOSED) { source = null; poll(); setTimeout(start, 30000); }
-  });
+  };
 };
 on("visibilitychange", () => { if (document.hidden) stop(); else { start(); soon(); } });
 addEventListener("pagehide", stop);

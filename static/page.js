@@ -63,7 +63,7 @@ const skew = Date.parse(data.now) - Date.now(); // the server's clock counts
 const relative = (at) => {
   const seconds = (at - Date.now() - skew) / 1000;
   if (Math.abs(seconds) < 1) return data.wordNow;
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size * (size > 1 ? 1.5 : 1)) ?? UNITS.at(-1);
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size * (size > 1 ? 1.5 : 1));
   return words.format(Math.round(seconds / size), unit);
 };
 setInterval(() => {

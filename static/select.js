@@ -1,6 +1,6 @@
 // Select, acts in a dialog, / j k x r e f. Forms and links do the same.
 document.documentElement.classList.add("js");
-const boxes = () => [...document.querySelectorAll('input[name="ids"]')];
+const boxes = () => [...document.querySelectorAll("input[name=ids]")];
 const VERBS = { r: "retry", e: "expire", f: "fail" };
 let from = null, held = null;
 
@@ -20,7 +20,7 @@ const show = () => {
 };
 
 on("click", (event) => {
-  const box = event.target.closest('input[name="ids"]');
+  const box = event.target.closest("input[name=ids]");
   if (box) {
     const all = boxes();
     if (event.shiftKey && from && all.includes(from)) {

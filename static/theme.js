@@ -1,5 +1,5 @@
 // The theme without loading the page again; without this file the form does it.
-document.addEventListener("submit", async (event) => {
+addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("form.theme")) return;
   event.preventDefault();

@@ -1,10 +1,12 @@
 """Batches: how far each is, and one with its numbers, parts and follow-up."""
 
+from typing import Any
+
 from flask import abort, request
 from werkzeug.wrappers import Response
 
-from ..answers import page
 from ..database import db
+from ..live_page import live_page
 from ..queries import batches as query
 from ..strings import gettext
 
@@ -16,7 +18,8 @@ def batches() -> Response:
     before = request.args.get("before", "")
     known = before.isascii() and before.isdigit() and int(before[:20]) <= LARGEST_ID
     found = query.page(db.session.connection(), int(before) if known else None)
-    return page("batches/page.html", fragment="batches/list.html", found=found, most=query.MOST)
+    shown: dict[str, Any] = {"found": found, "most": query.MOST, "before": before if known else None}
+    return live_page("batches/page.html", "batches/live.html", fragment="batches/list.html", **shown)
 
 
 def one(batch_id: int) -> Response:
@@ -34,8 +37,9 @@ def one(batch_id: int) -> Response:
         (gettext("Expired"), "expired", counts.expired),
         (gettext("Failed"), "failed", counts.failed),
     ]
-    return page(
+    return live_page(
         "batches/one.html",
+        "batches/body.html",
         fragment="batches/body.html",
         batch=batch,
         counts=counts,

@@ -10,14 +10,15 @@ from werkzeug.wrappers import Response
 
 from counterfoil import group_words as core
 from counterfoil import operations
-from counterfoil.acts import Refused
 from counterfoil.filters import TicketFilter
 
-from ..answers import go, moved_on, page, toast, unfit
+from ..answers import toast, unfit
 from ..database import db
 from ..instants import NoInstant, instant
+from ..live_page import live_page
 from ..queries import error_groups as queries
 from ..queries.tickets import database_now
+from ..refusals import Shown, try_change
 from ..strings import gettext
 
 LONGEST_REASON = 2000
@@ -28,12 +29,13 @@ def errors() -> Response:
     """All groups."""
     connection = db.session.connection()
     now = database_now(connection)
-    return page("errors/page.html", **_words(), now=now, groups=queries.groups(connection, now))
+    groups = queries.groups(connection, now)
+    return live_page("errors/page.html", "errors/list.html", **_words(), now=now, groups=groups)
 
 
 def one(fingerprint: str) -> Response:
     """One group; 404 when there is none."""
-    return page("errors/group.html", **_context(fingerprint))
+    return live_page("errors/group.html", "errors/body.html", **_context(fingerprint))
 
 
 def acknowledge(fingerprint: str) -> Any:
@@ -92,17 +94,8 @@ def unmute(fingerprint: str) -> Any:
 def _said(
     fingerprint: str, say: Callable[[Connection], None], told: str, then: Callable[[], str] | None = None
 ) -> Any:
-    try:
-        say(db.session.connection())
-    except Refused as refused:
-        db.session.rollback()
-        if refused.code == "argument":
-            toast(str(refused), "error")
-            return unfit("errors/group.html", **_context(fingerprint))
-        return moved_on("errors/group.html", str(refused), **_context(fingerprint))
-    db.session.commit()
-    toast(told)
-    return go(then() if then else url_for("errors.one", fingerprint=fingerprint))
+    shown = Shown("errors/group.html", lambda: _context(fingerprint))
+    return try_change(say, told, shown, then or (lambda: url_for("errors.one", fingerprint=fingerprint)))
 
 
 def _context(fingerprint: str) -> dict[str, Any]:

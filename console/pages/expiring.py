@@ -9,8 +9,9 @@ from counterfoil import leftovers
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.tabs import WINDOWS
 
-from ..answers import page, unfit
+from ..answers import unfit
 from ..database import db
+from ..live_page import live_page
 from ..queries import counts
 from ..queries.leaving import clean, clean_number
 from ..queries.tickets import database_now
@@ -25,7 +26,7 @@ def expiring() -> Response:
     connection = db.session.connection()
     now = database_now(connection)
     try:
-        asked = TicketFilter.parse(request.args.items(multi=True), besides=("clean",))
+        asked = TicketFilter.parse(request.args.items(multi=True), besides=("clean", "part"))
     except FilterError as complaint:
         return unfit("tickets/unfit.html", complaint=str(complaint), search=None)
     lists: dict[str, Any] = {}
@@ -35,8 +36,9 @@ def expiring() -> Response:
         number = counts.number(connection, wanted, now)
         lists[tab] = {"wanted": wanted, "found": found, "number": number}
     until = now + WINDOWS[asked.window]
-    return page(
+    return live_page(
         "expiring/page.html",
+        "expiring/body.html",
         lists=lists,
         now=now,
         window=asked.window,
@@ -49,4 +51,5 @@ def expiring() -> Response:
         most=MOST_BESIDES,
         may=g.user.may("operator"),
         here=url_for("expiring", window=asked.window),
+        body_url=url_for("expiring", window=asked.window, clean=request.args.get("clean"), part="body"),
     )

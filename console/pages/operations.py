@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, g, render_template, request, url_for
+from flask import abort, g, request, url_for
 from werkzeug.wrappers import Response
 
 from counterfoil import operations as core
@@ -12,9 +12,9 @@ from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.frozen_set import may_take
 from counterfoil.keyset import MAX_ID
 
-from .. import etags
-from ..answers import go, page, unfit
+from ..answers import go, unfit
 from ..database import db
+from ..live_page import live_page
 from ..queries import operations as queries
 from ..strings import gettext
 
@@ -26,16 +26,14 @@ def operations() -> Response:
     before = number(request.args.get("before"))
     rows = queries.recent(db.session.connection(), before)
     more = rows[queries.SIZE - 1].id if len(rows) > queries.SIZE else None
-    return page("operations/index.html", rows=rows[: queries.SIZE], more=more)
+    shown: dict[str, Any] = {"rows": rows[: queries.SIZE], "more": more, "before": before}
+    return live_page("operations/index.html", "operations/list.html", **shown)
 
 
 def one(operation_id: int) -> Response:
     """Preview, progress, result per ticket."""
-    shown = context(operation_id)
-    if request.args.get("part") == "body":
-        body = render_template("operations/body.html", **shown)
-        return etags.conditional(lambda: body, body)
-    return page("operations/page.html", fragment="operations/body.html", **shown)
+    body = "operations/body.html"
+    return live_page("operations/page.html", body, fragment=body, **context(operation_id))
 
 
 def ask() -> Any:

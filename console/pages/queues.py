@@ -3,54 +3,48 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, g, render_template, request, url_for
+from flask import abort, g, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from counterfoil.acts import Refused
 from counterfoil.pauses import pause_queue, resume_queue
 from counterfoil.queue_sizes import set_size
 
-from .. import charts, etags
-from ..answers import go, moved_on, page, toast, unfit
+from .. import charts
+from ..answers import toast, unfit
 from ..bottleneck import bottleneck
 from ..database import db
+from ..live_page import live_page
 from ..panels import panel
 from ..pause_form import HOURS, pause_of
 from ..queries.house import QueueNow, house
 from ..queries.splits import candidates, parts
+from ..refusals import Shown, try_change
 from ..strings import gettext
 
 
 def queues() -> Response:
     """All of them; with `part=body` what a live page asks for again and again."""
-    context = _all()
-    if request.args.get("part") == "body":
-        body = render_template("queues/body.html", **context)
-        return etags.conditional(lambda: body, body)
-    return page("queues/page.html", **context)
+    return live_page("queues/page.html", "queues/body.html", **_all())
 
 
 def one(name: str) -> Response:
     """One of them: what fills it, and what it is short of."""
-    context = _one(name)
-    if request.args.get("part") == "body":
-        body = render_template("queues/one_body.html", **context)
-        return etags.conditional(lambda: body, body)
-    return page("queues/one.html", **context)
+    return live_page("queues/one.html", "queues/one_body.html", **_one(name))
 
 
 def pause(name: str) -> Response:
     """Nothing of it starts until it is resumed, or for some hours. A further pause replaces the reason."""
     wanted = pause_of(request.form)
-    context = _one(name)
+    context = _one(name)  # 404 for one that there is not: a pause makes none
     if wanted is None:
         toast(gettext("A pause needs a reason: it stands on every ticket that waits for it."), "error")
         return unfit("queues/one.html", **context)
-    pause_queue(db.session.connection(), name, g.user.actor, wanted.reason, wanted.until)
-    db.session.commit()
-    toast(gettext("Queue %(name)s is paused.", name=name))
-    return go(request.form.get("next"), url_for("queues"))
+    return _change(
+        name,
+        lambda connection: pause_queue(connection, name, g.user.actor, wanted.reason, wanted.until),
+        gettext("Queue %(name)s is paused.", name=name),
+    )
 
 
 def resume(name: str) -> Response:
@@ -83,19 +77,8 @@ def pool_size(name: str) -> Response:
 
 
 def _change(name: str, change: Callable[[Connection], None], told: str) -> Response:
-    try:
-        change(db.session.connection())
-    except Refused as refused:
-        db.session.rollback()
-        if refused.code == "gone":
-            abort(404)
-        if refused.code == "argument":
-            toast(refused.reason, "error")
-            return unfit("queues/one.html", **_one(name))
-        return moved_on("queues/one.html", refused.reason, **_one(name))
-    db.session.commit()
-    toast(told)
-    return go(request.form.get("next"), url_for("queues"))
+    shown = Shown("queues/one.html", lambda: _one(name))
+    return try_change(change, told, shown, lambda: request.form.get("next"), otherwise=url_for("queues"))
 
 
 def _all() -> dict[str, Any]:

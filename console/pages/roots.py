@@ -4,15 +4,15 @@ import json
 from datetime import datetime
 from typing import Any
 
-from flask import abort, current_app, render_template, request
+from flask import abort, current_app, request
 from werkzeug.wrappers import Response
 
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import CursorError
 
-from .. import etags
-from ..answers import page, unfit
+from ..answers import unfit
 from ..database import db
+from ..live_page import live_page
 from ..masking import masked_text
 from ..queries import roots as query
 from ..queries.tickets import Page, database_now
@@ -32,10 +32,7 @@ def root(root_id: str) -> Response:
     except (FilterError, CursorError) as complaint:
         told: dict[str, Any] = {"complaint": str(complaint), "search": None, "kept": []}
         return unfit("tickets/unfit.html", fragment="tickets/complaint.html", **told)
-    if request.args.get("part") == "body":
-        made = render_template("roots/body.html", **context)
-        return etags.conditional(lambda: made, made)
-    return page("roots/page.html", fragment="roots/body.html", **context)
+    return live_page("roots/page.html", "roots/body.html", fragment="roots/body.html", **context)
 
 
 def root_json(root_id: str) -> Response:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, g, render_template, request
+from flask import abort, g, request
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from counterfoil.editing import sort_of, text_of
 from counterfoil.moves import operator_verbs
 
-from .. import etags
 from ..answers import gone, page
 from ..attempts import attempts
 from ..database import db
+from ..live_page import live_page
 from ..masking import is_secret, masked, masked_text, params_table
 from ..panels import panel
 from ..queries import ticket as queries
@@ -42,10 +42,8 @@ def ticket(ticket_id: int) -> Response:
     now = database_now(connection)
     if request.args.get("part") == "acts":
         return page("ticket/dialog.html", **acts_context(told, now), target=f"#ticket-{ticket_id}")
-    if request.args.get("part") == "body":
-        made = render_template("ticket/body.html", **context(connection, told, now))
-        return etags.conditional(lambda: made, made)
-    return page("ticket/page.html", fragment="ticket/body.html", **context(connection, told, now))
+    body = "ticket/body.html"
+    return live_page("ticket/page.html", body, fragment=body, **context(connection, told, now))
 
 
 def purged(connection: Connection, ticket_id: int) -> Response:

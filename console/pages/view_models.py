@@ -8,18 +8,19 @@ from flask import abort, g, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from counterfoil.acts import Refused
 from counterfoil.pauses import pause_view_model, resume_view_model
 from counterfoil.routes import route_view_model
 
 from .. import charts
-from ..answers import go, moved_on, page, toast, unfit
+from ..answers import page, toast, unfit
 from ..database import db
+from ..live_page import live_page
 from ..panels import panel
 from ..pause_form import HOURS, pause_of
 from ..queries import known
 from ..queries import view_models as queries
 from ..queries.tickets import database_now
+from ..refusals import Shown, try_change
 from ..strings import gettext
 
 
@@ -30,7 +31,8 @@ def view_models() -> Response:
     now = database_now(connection)
     names = [row.name for row in rows]
     usual = panel("view models", lambda connection: queries.usual(connection, names, now))
-    return page("view_models/index.html", rows=rows, usual=usual.value or {}, usual_away=usual.away_since)
+    shown: dict[str, Any] = {"rows": rows, "usual": usual.value or {}, "usual_away": usual.away_since}
+    return live_page("view_models/index.html", "view_models/list.html", **shown)
 
 
 def one(name: str) -> Response:
@@ -85,19 +87,8 @@ def route(name: str) -> Response:
 def _change(
     name: str, change: Callable[[Connection], None], told: str, there: Callable[[], str] | None = None
 ) -> Response:
-    try:
-        change(db.session.connection())
-    except Refused as refused:
-        db.session.rollback()
-        if refused.code == "gone":
-            abort(404)
-        if refused.code == "argument":
-            toast(refused.reason, "error")
-            return unfit("view_models/one.html", **_context(name))
-        return moved_on("view_models/one.html", refused.reason, **_context(name))
-    db.session.commit()
-    toast(told)
-    return go(there() if there else url_for("view_models.one", name=name))
+    shown = Shown("view_models/one.html", lambda: _context(name))
+    return try_change(change, told, shown, there or (lambda: url_for("view_models.one", name=name)))
 
 
 def _context(name: str) -> dict[str, Any]:

@@ -56,7 +56,11 @@ def pages(page: Page, origin: str) -> dict[str, str]:
             continue
         for href in page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)"):
             path = href.removeprefix(origin).partition("#")[0]
-            if href.startswith(origin) and not path.endswith(".json") and kind(path) not in found:
+            if (
+                href.startswith(origin)
+                and not path.endswith((".json", "/export"))
+                and kind(path) not in found
+            ):
                 found[kind(path)] = path
                 waiting.append(path)
     return found

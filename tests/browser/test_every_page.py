@@ -80,7 +80,11 @@ def shown(sqlite_url: str, tmp_path: Path) -> Iterator[Shown]:
 def _paths(console: Flask, parts: dict[str, object]) -> Iterator[str]:
     machines = ("/static", "/live", "/healthz", "/readyz", "/first-entry")
     for stop in stops(console, parts):
-        if stop.method == "GET" and not stop.path.startswith(machines) and not stop.path.endswith(".json"):
+        if (
+            stop.method == "GET"
+            and not stop.path.startswith(machines)
+            and not stop.path.endswith((".json", "/export"))
+        ):
             yield stop.path
     yield "/no-such-page"
     yield "/trail?ticket=nonsense"
