@@ -1,5 +1,6 @@
 """Browser tabs on a running console, over HTTP: one that measures, and others that stream and follow."""
 
+import html
 import http.cookiejar
 import re
 import threading
@@ -12,6 +13,8 @@ from contextlib import suppress
 
 PASSWORD = "a long pass phrase"
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
+ROWS = re.compile(r'data-rows="([^"]+)"')
+ROW = re.compile(r'data-id="(\d+)"')
 FOLLOW_SECONDS = 1.0
 
 
@@ -41,6 +44,19 @@ class Person:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def follow(self, path: str, tag: str) -> tuple[int, str]:
+        """Ask for a fragment as a browser does that has one by this tag; the status and the tag now."""
+        headers = {"HX-Request": "true"} | ({"If-None-Match": tag} if tag else {})
+        try:
+            with self.opener.open(
+                urllib.request.Request(self.url + path, headers=headers), timeout=60
+            ) as answer:
+                answer.read()
+                return answer.status, answer.headers["ETag"]
+        except urllib.error.HTTPError as error:
+            error.read()
+            return error.code, tag
+
 
 class Tab(threading.Thread):
     """An open list: hears its stream, and fetches its rows at most once a second when something changed."""
@@ -58,6 +74,7 @@ class Tab(threading.Thread):
             self.over.wait(1)
 
     def _stream(self) -> None:
+        rows, tag = self._open(), ""
         request = urllib.request.Request(self.person.url + "/live?topics=tickets,samples")
         with self.person.opener.open(request, timeout=60) as stream:
             last = 0.0
@@ -66,4 +83,14 @@ class Tab(threading.Thread):
                     return
                 if line.startswith(b"data:") and time.monotonic() - last > FOLLOW_SECONDS:
                     last = time.monotonic()
-                    self.did[f"{self.person.read('/tickets/rows')[0]} of a tab"] += 1
+                    status, tag = self.person.follow(rows, tag)
+                    self.did[f"{status} of a tab"] += 1
+
+    def _open(self) -> str:
+        """Load the list; where it asks for the rows that it shows."""
+        listed = self.person.read("/tickets")[1]
+        found = ROWS.search(listed)
+        assert found, "the list has no rows"
+        address = html.unescape(found[1])
+        mark = "&" if "?" in address and not address.endswith("?") else ""
+        return address + mark + "ids=" + ".".join(ROW.findall(listed))

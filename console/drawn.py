@@ -18,7 +18,7 @@ MOST_KEPT = 1000
 
 
 def install(app: Flask) -> None:
-    """`icon` and `state_chip` as globals, and behind the names that the layout's files export."""
+    """`icon`, `state_chip` and `when` as globals, and behind the names that the layout's files export."""
 
     @lru_cache(MOST_KEPT)
     def drawing(name: str, label: str | None, sheet: str) -> Markup:
@@ -37,5 +37,7 @@ def install(app: Flask) -> None:
         return chip(state, stop, static("icons.svg"), translations())
 
     app.jinja_env.globals.update(drawn_icon=icon, drawn_chip=state_chip, icon=icon, state_chip=state_chip)
+    times: Any = app.jinja_env.get_template("layout/when.html").module
+    app.jinja_env.globals["when"] = times.when
     icons: Any = app.jinja_env.get_template("layout/icon.html").module
     states: Any = app.jinja_env.get_template("layout/state.html").module

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, text
 
+from console.database import BY_AN_INDEX
 from console.queries import splits, view_models
 from console.queries.counts import Number, number
 from console.queries.leaving import clean, clean_number
 from console.queries.tickets import SIZE, database_now, page
 from counterfoil.columns import Utc
 from counterfoil.filters import TicketFilter
+from counterfoil.pooler import set_for_each
 from counterfoil.sqlite import prepare
 from counterfoil.tabs import TABS
 from tests.console.tickets.cast import many
@@ -55,6 +57,8 @@ SELECT id, 1, 'error', 'a1b2c3', :ended FROM counterfoil_tickets WHERE id % 5 = 
 
 def _filled(url: str) -> Iterator[Connection]:
     engine = prepare(create_engine(url))
+    if engine.dialect.name == "postgresql":
+        set_for_each(engine, **BY_AN_INDEX)
     with engine.connect() as connection:
         many(connection, COUNT)
         for statement in (text(_PARAMS), _ATTEMPTS, text("ANALYZE")):
@@ -84,7 +88,9 @@ def plans(connection: Connection, wanted: TicketFilter, cursor: str | None, read
     explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
     found = []
     for statement, parameters in sent:
-        if statement.startswith("EXPLAIN"):
+        if statement.startswith("SET"):
+            connection.exec_driver_sql(statement)  # what the next is planned by
+        if statement.startswith(("EXPLAIN", "SET")):
             continue
         rows = connection.exec_driver_sql(explain + statement, parameters).all()  # type: ignore[arg-type]
         found.append("\n".join(str(row[-1]) for row in rows))
