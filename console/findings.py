@@ -33,7 +33,10 @@ def _infrastructure(house: House, redis: bool | None) -> list[Finding]:
     found = []
     workers = url_for("workers")
     if redis is False:
-        text = gettext("Redis does not answer: tickets start on the scheduler's beat at best, none is lost.")
+        text = gettext(
+            "Redis does not answer or takes no writes: tickets start on the scheduler's beat at best, "
+            "none is lost."
+        )
         found.append(Finding("error", text))
     if not house.has_scheduler:
         text = gettext("No scheduler acts: nothing is rung on time, lapsed or purged.")

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 1.0
+PROBE = "counterfoil:probe"
 NONE_NAMED = "REDIS_URL is not set"
 
 
@@ -54,7 +55,7 @@ class Rings:
     def waiting(self, queue: str) -> int:
         """How many hints for this queue no worker has taken yet."""
         key = f"rq:queue:{bell.rq_name(queue)}"
-        return self._call(lambda redis: int(redis.llen(key)), 0)
+        return self._call(lambda redis: int(redis.llen(key)), 0, writes=False)
 
     def sleep(self, seconds: float) -> bool:
         """Sleep, but no longer than until somebody pushes on the wake list; whether that happened.
@@ -67,18 +68,21 @@ class Rings:
             if slice_seconds < 0.01 or self._is_quiet():
                 self._stop.sleep(slice_seconds)
                 continue
-            pushed = self._call(lambda redis, s=slice_seconds: redis.blpop([bell.WAKE], s), None)  # type: ignore[misc]
+            pushed = self._pushed(slice_seconds)
             if pushed:
                 return True
         return False
+
+    def _pushed(self, seconds: float) -> object:
+        return self._call(lambda redis: redis.blpop([bell.WAKE], seconds), None, writes=False)
 
     def wake(self, queue: str) -> None:
         """End the waker's sleep: something of this queue may be due before it looks again."""
         self._call(lambda redis: bool(bell.ring(redis, {queue: 1.0})), False)
 
     def look(self) -> None:
-        """Ask whether it is there, so that a Redis that is away shows although nothing is due."""
-        self._call(lambda redis: redis.ping(), None)
+        """Write something, so that a Redis that is away, full or read-only shows although nothing is due."""
+        self._call(lambda redis: redis.set(PROBE, "1", px=1000), None)
 
     def as_json(self) -> dict[str, object]:
         """For `reachable` in the scheduler's row."""
@@ -97,7 +101,7 @@ class Rings:
     def _is_quiet(self) -> bool:
         return self._redis is None or time.monotonic() < self._quiet_until
 
-    def _call(self, call: Callable[[Redis], T], otherwise: T) -> T:
+    def _call(self, call: Callable[[Redis], T], otherwise: T, writes: bool = True) -> T:
         if self._redis is None or self._is_quiet():
             return otherwise
         try:
@@ -105,7 +109,8 @@ class Rings:
         except (RedisError, OSError) as error:
             self._is_away(error)
             return otherwise
-        self._is_back()
+        if writes:  # one that is full or read-only still answers questions
+            self._is_back()
         return answer
 
     def _is_away(self, error: Exception) -> None:
@@ -113,7 +118,9 @@ class Rings:
         self._quiet_until = now + TRY_AGAIN_SECONDS
         if self._away_since is None:
             self._away_since = now
-            log.warning("Redis is away (%s): nothing is lost, tickets wait until it is back", error)
+            log.warning(
+                "Redis is away or takes no writes (%s): nothing is lost, tickets wait until it is back", error
+            )
         self.error = f"{type(error).__name__}: {error}"[:200]
 
     def _is_back(self) -> None:
