@@ -9,6 +9,7 @@ from .errors import WorkCutOff
 from .events import Background, Delay, Event, When
 from .flood_guard import FloodGuard
 from .host import Counterfoil
+from .idempotence import free_token
 from .opening import open_ticket
 from .recurring import Schedule, schedule
 from .running_ticket import RunningTicket
@@ -33,6 +34,7 @@ __all__ = [
     "When",
     "WorkCutOff",
     "collect",
+    "free_token",
     "method",
     "not_ours",
     "open_batch",

@@ -144,6 +144,7 @@ class Runner:
         """Do the work in the session's transaction and flush it; the receipt. Raises what the work raises."""
         job = resolve(claimed, declaration, session, self.registry)
         self.witness.stage(claimed, "running", declaration.timeout_seconds)
+        ticket.ends_within(declaration.timeout_seconds)
         if not declaration.transactional:
             receipt = receipt_of(perform(job, ticket))
             open_collected(session)

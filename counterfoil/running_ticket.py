@@ -3,6 +3,8 @@
 import hashlib
 import json
 import logging
+import math
+import time
 from typing import Any, Protocol
 
 from .claimed import Claimed
@@ -46,6 +48,7 @@ class RunningTicket:
         self._witness = witness
         self.has_told = False
         self.conceal: Conceal = plainly
+        self._ends_at = math.inf
         self.id = claimed.id
         self.view_model = claimed.view_model
         self.root_id = claimed.root_id
@@ -61,6 +64,18 @@ class RunningTicket:
         """A hash of token and run."""
         of = f"{self._claimed.token}:{self._claimed.run}"
         return hashlib.sha256(of.encode()).hexdigest()[:32]
+
+    def ends_within(self, seconds: float) -> None:
+        """The work begins now, and its process is killed after so many seconds."""
+        self._ends_at = time.monotonic() + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the process of the work is killed by its `timeout_seconds`; never below 0.
+
+        Long work asks, and stops where it can go on by another ticket.
+        """
+        return max(0.0, self._ends_at - time.monotonic())
 
     @property
     def is_last_attempt(self) -> bool:

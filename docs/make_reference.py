@@ -48,7 +48,7 @@ OPTIONS = {
 GROUPS: dict[str, tuple[str, ...]] = {
     "The host": ("Counterfoil", "not_ours"),
     "Declare work": ("root", "view_models", "ViewModel", "method", "target", "processor"),
-    "Open tickets": ("Ticket", "open_ticket", "release", "collect", "FloodGuard"),
+    "Open tickets": ("Ticket", "open_ticket", "free_token", "release", "collect", "FloodGuard"),
     "Batches": ("open_batch", "seal", "Batch"),
     "Events": ("Event", "When", "Background", "Delay"),
     "Recurring tickets": ("schedule", "Schedule"),

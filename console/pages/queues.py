@@ -1,6 +1,7 @@
 """The queues: what fills them, who listens, what they are short of; pause, resume, how many at once."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from flask import abort, g, request, url_for
@@ -18,9 +19,12 @@ from ..live_page import live_page
 from ..panels import panel
 from ..pause_form import HOURS, pause_of
 from ..queries.house import QueueNow, house
+from ..queries.overtaken import overtaken
 from ..queries.splits import candidates, parts
 from ..refusals import Shown, try_change
 from ..strings import gettext
+from ..ticket_words import priority_word
+from ..times import exact
 
 
 def queues() -> Response:
@@ -96,4 +100,16 @@ def _one(name: str) -> dict[str, Any]:
 
 def _split(connection: Connection, queue: QueueNow, now: Any) -> dict[str, Any]:
     found = parts(connection, queue.row.name, queue.views, now)
-    return {"parts": found, "short_of": bottleneck(queue, found, candidates(connection, queue.row.name, now))}
+    told = bottleneck(queue, found, candidates(connection, queue.row.name, now))
+    if not queue.paused:
+        wanted = queue.row.target_wait_seconds
+        told += [_overtaken(*each) for each in overtaken(connection, queue.row.name, now, wanted)]
+    return {"parts": found, "short_of": told}
+
+
+def _overtaken(priority: int, since: datetime) -> str:
+    return gettext(
+        "Priority %(word)s waits since %(at)s: more urgent tickets go first.",
+        word=priority_word(priority),
+        at=exact(since),
+    )

@@ -191,6 +191,21 @@ def test_a_queue_s_page_splits_it_and_names_what_it_is_short_of(furnished: Engin
     assert "data-live" in vera.get("/queues").text
 
 
+def test_low_priorities_that_wait_behind_more_urgent_ones_are_named(furnished: Engine, vera: Browser) -> None:
+    with furnished.begin() as connection:
+        row = {"view_model": "Order.print", "queue": "slow", "state": "pending", "turn": True}
+        for priority, minutes in ((9, 50), (7, 0), (3, 0), (1, 0)):
+            due = later(-minutes * MINUTE)
+            connection.execute(
+                insert(Ticket.__table__).values(**row, priority=priority, execute_earliest=due)
+            )
+    page = vera.get("/queues/slow").text
+    assert "Priority minor waits since" in page
+    assert "more urgent tickets go first" in page
+    assert "Priority low waits" not in page, "it waits no longer than it may"
+    assert "Priority high waits" not in page
+
+
 def _part(**more: Any) -> Part:
     idle = Pace(0, 0, 0, None)
     return Part(**({"view_model": "Order.print", "due": 9, "now": idle, "usual": None} | more))

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
-from counterfoil import Ticket, catalogue, open_ticket, target
+from counterfoil import Ticket, catalogue, free_token, open_ticket, target
 from counterfoil.columns import EVIDENCE, NaiveTime
 from counterfoil.declaration import ParamsDoNotFit, RegistryError
 from counterfoil.immutable import TicketIsImmutable
+from counterfoil.inline import run_pending
 from counterfoil.options import WrongOption, current_ticket
 from counterfoil.params import decode
 from counterfoil.priority import UnknownPriority
+from counterfoil.purge import purge
 from counterfoil.registry import registry
 from tests.counterfoil.firm import firm
 
@@ -239,6 +241,40 @@ def test_a_token_is_free_again_when_its_ticket_expired(host: Any, session: Sessi
     second = open_ticket(session, host.send, idempotence_token="order 7")
     session.commit()
     assert second.id != first.id
+
+
+def test_a_token_is_freed_on_demand_when_its_ticket_has_ended(
+    host: Any, session: Session, engine: Engine
+) -> None:
+    first = open_ticket(session, host.send, idempotence_token="order 7")
+    session.commit()
+    assert not free_token(session, host.send, "order 7"), "it may still run"
+    assert not free_token(session, host.send, "order 8"), "nobody holds it"
+    run_pending(session)
+    session.commit()
+    assert open_ticket(session, host.send, idempotence_token="order 7").id == first.id
+    assert free_token(session, host.send, "order 7")
+    assert open_ticket(session, host.send, idempotence_token="order 7").id != first.id
+    session.commit()
+    told = session.execute(text("SELECT verb, via, ticket_id, actor FROM counterfoil_trail")).one()
+    assert tuple(told) == ("free-token", "orm", first.id, "the application")
+
+
+def test_a_receipt_stays_for_its_minutes_or_until_the_next_purge_or_for_ever(
+    host: Any, session: Session
+) -> None:
+    usual = Ticket(view_model=host.send)
+    short = Ticket(view_model=host.send, keep_receipt_minutes=0)
+    ever = Ticket(view_model=host.send, keep_receipt_minutes=0, keep=True)
+    session.add_all([usual, short, ever])
+    session.flush()
+    assert [ran.verb for ran in run_pending(session)] == ["finish"] * 3
+    session.commit()
+    assert usual.done is not None
+    assert usual.delete_time == usual.done + timedelta(minutes=10), "null is the view model's, else 10"
+    assert short.delete_time == short.done
+    assert purge(session.connection()) == 1
+    assert session.scalars(select(Ticket.id).order_by(Ticket.id)).all() == [usual.id, ever.id]
 
 
 def test_a_token_and_a_new_root_go_together(host: Any, session: Session) -> None:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, select, text
 
 from counterfoil.database import make_engine
 from counterfoil.running import Outcome
 from counterfoil.signals import Fail, Postpone
+from counterfoil.ticket import Ticket
 from tests.counterfoil.core import Bench, in_session
 
 
@@ -234,3 +235,47 @@ def test_order_is_priority_then_due_time_then_id(bench: Bench) -> None:
     bench.work("T.work")
     low, first, second, urgent = (bench.open("T.work", priority=p) for p in (7, 5, 5, 1))
     assert [ran[0] for ran in bench.drain()] == [urgent, first, second, low]
+
+
+def test_an_exception_may_say_when_to_try_again(bench: Bench) -> None:
+    class Busy(Exception):
+        retry_after = 120
+
+    def work() -> None:
+        raise Busy("429 Too Many Requests")
+
+    bench.work("T.work", work)
+    ticket = bench.open("T.work")
+    assert bench.drain() == [(ticket, "back off")]
+    with bench.engine.connect() as connection:
+        at, moved = connection.execute(select(Ticket.retry_at, Ticket.moved_at)).one()
+    assert 119 < (at - moved).total_seconds() < 121
+
+
+def test_work_may_ask_how_long_it_still_has(bench: Bench) -> None:
+    seen: list[float] = []
+    bench.work("T.work", lambda ticket: seen.append(ticket.seconds_left), timeout_seconds=1000)
+    bench.open("T.work")
+    bench.drain()
+    assert 500 < seen[0] <= 1000
+
+
+def test_a_log_that_fails_never_fails_the_work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    def broken(*given: Any) -> None:
+        raise OSError("the pipe is gone")
+
+    def work(ticket: Any) -> str:
+        ticket.log(Mute())
+        monkeypatch.setattr(bench.runner.witness, "log", broken)
+        monkeypatch.setattr(bench.runner.witness, "progress", broken)
+        ticket.log("a line")
+        ticket.progress(1, 2)
+        return "done all the same"
+
+    bench.work("T.work", work)
+    ticket = bench.open("T.work")
+    assert bench.drain() == [(ticket, "finish")]

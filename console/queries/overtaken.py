@@ -1,0 +1,39 @@
+"""Priorities of a queue that wait too long because more urgent tickets go first (R2)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, text
+
+from counterfoil.ticket import Ticket
+
+PRIORITIES = (1, 3, 5, 7, 9)
+
+
+def overtaken(
+    connection: Connection, queue: str, now: datetime, wanted_seconds: float
+) -> list[tuple[int, datetime]]:
+    """Priority and the time since when its oldest ticket is due, for those that younger ones overtake.
+
+    One probe of counterfoil_tickets_claim for each priority.
+    """
+    oldest: dict[int, datetime] = {}
+    for priority in PRIORITIES:
+        first = (
+            select(Ticket.due_at)
+            .where(
+                text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
+                Ticket.queue == queue,
+                Ticket.priority == priority,
+                Ticket.due_at <= now,
+            )
+            .order_by(Ticket.due_at)
+            .limit(1)
+        )
+        if (due := connection.execute(first).scalar()) is not None:
+            oldest[priority] = due
+    late = now - timedelta(seconds=wanted_seconds)
+    return [
+        (priority, due)
+        for priority, due in oldest.items()
+        if due < late and any(due < oldest[urgent] for urgent in oldest if urgent < priority)
+    ]
