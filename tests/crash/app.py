@@ -6,6 +6,7 @@ unique key on purpose: what happened twice shows. `outside` is a file: what stan
 
 import ctypes
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -83,6 +84,8 @@ def does(ticket: Any, what: str) -> None:
             does(ticket, "recursion")
         case "memory":
             raise MemoryError
+        case "eat" | "eat in C":
+            eat(in_c=what == "eat in C")
         case "mute":
             raise Mute
         case "long text":
@@ -118,6 +121,20 @@ def does(ticket: Any, what: str) -> None:
         case "wait":
             mark(f"started {ticket.id} {ticket.attempt}")
             gate("gate")
+
+
+def eat(in_c: bool) -> None:
+    """Take memory until there is no more: of what Python asks for, or where nobody checks the answer."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 64 * 2**20, hard))
+    if in_c:
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        ctypes.memset(libc.malloc(ctypes.c_size_t(2**30)), 1, 2**30)
+    eaten = []
+    while True:
+        eaten.append(bytearray(2**24))  # what is refused leaves enough to tell of it
 
 
 class Mute(Exception):
