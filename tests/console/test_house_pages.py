@@ -17,6 +17,7 @@ from counterfoil.clock import stamp
 from counterfoil.pauses import pause_queue
 from counterfoil.tables import Leader, Process, Queue, Sample, TrailEntry
 from tests.servers import RedisServer
+from worker.scheduler.duty import Book
 
 from .browser import Browser
 from .tickets.cast import ticket
@@ -204,6 +205,30 @@ def test_workers_tell_what_they_are_and_who_is_gone(engine: Engine, vera: Browse
     assert "worker 1" in page
     assert page.count("gone") == 1
     assert HOSTILE not in page
+
+
+def test_the_scheduler_tells_when_each_duty_ran_last_what_it_cost_and_what_failed(
+    engine: Engine, vera: Browser
+) -> None:
+    well = Book()
+    well.record(3, 0.25, datetime(2026, 11, 21, 6, 0, tzinfo=UTC))
+    broken = Book()
+    broken.record_error("purger", OSError("<no space> left"), datetime(2026, 11, 21, 6, 1, tzinfo=UTC))
+    books = {"ringer": well.as_json(), "purger": broken.as_json(), "waker": Book().as_json()}
+    with engine.begin() as connection:
+        live = {"sort": "scheduler", "seen_until": EVER}
+        connection.execute(insert(Process).values(name="one", duties=books, **live))
+        connection.execute(insert(Process).values(name="other", duties={}, **live))
+    assert "What the scheduler does" not in vera.get("/workers").text, "none acts"
+    with engine.begin() as connection:
+        connection.execute(insert(Leader).values(name="scheduler", holder="one", until=EVER))
+    page = vera.get("/workers").text
+    ringer, purger = (page.split(f'id="duty-{word}"')[1].split("</tr>")[0] for word in ("ringer", "purger"))
+    assert 'datetime="2026-11-21T06:00:00.000Z"' in ringer
+    assert "250 ms" in ringer
+    assert "fails" not in ringer
+    assert "OSError: &lt;no space&gt; left" in purger
+    assert "fails" in purger
 
 
 def _acts(engine: Engine, many: int, actor: str = "ada", verb: str = "retry") -> None:
