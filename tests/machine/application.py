@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from counterfoil import Fail, Postpone, catalogue
+from counterfoil import Fail, Postpone, catalogue, open_ticket
 from counterfoil.declaration import Declaration
 from counterfoil.registry import registry
 from tests.machine.model import KEEP_RECEIPT, POSTPONED
 
 QUEUES = ("left", "right")
-KNOWN = ("M.work", "M.right", "M.unmet", "M.foreign")
+KNOWN = ("M.work", "M.right", "M.group", "M.unmet", "M.foreign")
 """View models that stand in the tables. No worker of ours knows M.foreign: it is of a newer version."""
 POOLS = {"right": 2}
 
@@ -54,6 +54,8 @@ def declare(hosts: Hosts) -> None:
             {"id": ticket.id, "claims": claims},
         )
         match endings[min(claims, len(endings)) - 1]:
+            case "open":
+                open_ticket(hosts.current, "M.work", endings=["done"])
             case "raise":
                 raise ValueError("no luck")
             case "postpone":
@@ -72,6 +74,17 @@ def declare(hosts: Hosts) -> None:
         registry.add(
             Declaration(name, "target", (work,), queue=queue, max_attempts=most, keep_receipt_minutes=keep)
         )
+    registry.add(
+        Declaration(
+            "M.group",
+            "target",
+            (work,),
+            queue="left",
+            max_attempts=3,
+            keep_receipt_minutes=keep,
+            commit="group",
+        )
+    )
     registry.add(
         Declaration(
             "M.unmet", "method", (never,), Thing, lambda thing: False, queue="left", keep_receipt_minutes=keep

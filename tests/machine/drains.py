@@ -10,6 +10,8 @@ from typing import Any, cast
 from sqlalchemy import Engine
 
 from counterfoil.claimed import Claimed
+from counterfoil.gathering import Groups
+from counterfoil.grouped import Ended, run_together
 from counterfoil.lease import DrainLease
 from counterfoil.registry import registry
 from counterfoil.running import Outcome, Ride, Runner
@@ -22,6 +24,26 @@ ENOUGH_SECONDS = 3600.0
 
 Claims = Callable[[Claimed], None]
 Ends = Callable[[Claimed, str], None]
+
+
+class ToldGroups(Groups):
+    """Tells of the claims that a group is made of."""
+
+    on_claim: Claims
+
+    def gather(self, *given: Any, **named: Any) -> list[Claimed]:
+        together = super().gather(*given, **named)
+        for claimed in together[1:]:
+            self.on_claim(claimed)
+        return together
+
+
+def run_and_tell(runner: "ToldRunner", *given: Any, **named: Any) -> Ended:
+    """A group whose commit was its tickets' end; what is run again, by itself, is told by the runner."""
+    ended = run_together(runner, *given, **named)
+    for claimed in ended.ran if ended.kept else ():
+        runner.on_end(claimed, "finish")
+    return ended
 
 
 class Told(Silent):
@@ -56,7 +78,7 @@ class ToldDrain(Drain):
 
     def _give_back(self, claimed: Claimed) -> None:
         super()._give_back(claimed)
-        self.on_end(claimed, "set aside")
+        self.on_end(claimed, "not begun")
 
 
 class Drains:
@@ -72,6 +94,11 @@ class Drains:
         self.runner.on_end = on_end
         self.said: list[dict[str, Any]] = []
 
+    def groups(self) -> ToldGroups:
+        made = ToldGroups(registry)
+        made.on_claim = self.page.on_claim
+        return made
+
     def drain(self, lease: DrainLease, tickets: int) -> None:
         """Claim and run until nothing is due, or so many tickets ran."""
         self.said = []
@@ -83,4 +110,5 @@ class Drains:
             cast(Any, settings),
         )  # fmt: skip
         drain.on_end = self.on_end
+        drain.groups = self.groups()
         drain.run()

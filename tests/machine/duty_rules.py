@@ -1,6 +1,7 @@
 """Rules of time and of the scheduler: every duty is its own one, on a beat that the machine gives it."""
 
 import time
+from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
@@ -75,8 +76,14 @@ class Duties:
                 self.house.life.settle(ticket, "error", kind="resolve")
 
     def _lifeline(self) -> None:
-        for ticket in self.house.model.in_state("running"):
-            if not self.house.model.has_lease(ticket):
+        running = self.house.model.in_state("running")
+        drains = Counter(ticket.drain for ticket in running)
+        for ticket in running:
+            if self.house.model.has_lease(ticket):
+                continue
+            if drains[ticket.drain] > 1:  # a group: one at most was at its work
+                self.house.life.settle(ticket, "give back")
+            else:
                 self.house.life.lapse(ticket)
 
     def _deadlines(self) -> None:

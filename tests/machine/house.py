@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from counterfoil import lanes, ringing
 from counterfoil.claimed import Claimed
@@ -89,6 +89,8 @@ class House:
     def on_claim(self, claimed: Claimed) -> None:
         """A claim took a ticket that it may have, and no better one."""
         ticket = self.model.tickets[claimed.id]
+        if ticket.fence == claimed.fence:
+            return  # told before: it is in a group, or runs again by itself
         rows = self.rows()
         may = self.model.candidates(self.queue)
         assert ticket in may, f"claimed what no claim may have: {ticket}"
@@ -107,8 +109,8 @@ class House:
         if ticket.fence != claimed.fence or ticket.state != "running":
             assert verb == "lost", f"{verb} by a fence that is not the current one: {ticket}"
             return
-        if verb == "set aside":
-            assert self.model.view_models[ticket.view_model].holds(self.model.now), f"set aside: {ticket}"
+        if verb == "not begun":
+            assert self.model.view_models[ticket.view_model].holds(self.model.now), f"given back: {ticket}"
             self.life.settle(ticket, "give back", aside="paused")
             return
         wanted = self.life.ends(ticket, claimed)
@@ -116,6 +118,19 @@ class House:
         misfit = ticket.endings is None and ticket.view_model != "M.unmet"
         aside = "unknown" if verb == "give back" else None
         self.life.settle(ticket, verb, aside=aside, kind="resolve" if misfit else "run")
+        if verb == "finish" and self.life.ending(ticket, claimed) == "open":
+            self._take_in_what_the_work_opened(ticket)
+
+    def _take_in_what_the_work_opened(self, ticket: Known) -> None:
+        of = f"SELECT max(id) FROM {world.TICKETS.name} WHERE parent_id = :id"
+        with self.engine.connect() as connection:
+            made = connection.execute(text(of), {"id": ticket.id}).scalar()
+        assert made not in {None, *self.model.tickets}, f"its work opened nothing new, but {made}: {ticket}"
+        child = Known(made, "M.work", "left", self.model.now, ("done",), priority=ticket.priority)
+        child.batch = ticket.batch
+        self.model.tickets[made] = child
+        self.model.decide(child)
+        self.life.reopen(child)
 
     def compare(self) -> None:
         """Everything is as the model says, and no invariant is violated."""

@@ -50,13 +50,18 @@ class Life:
             return "finish"
         if ticket.endings is None:
             return "error"
-        ending = ticket.endings[min(claimed.claims, len(ticket.endings)) - 1]
+        ending = self.ending(ticket, claimed)
         if ending == "postpone":
             since = ticket.first_postponed
             return "error" if since is not None and model.now - since > POSTPONED_LIMIT else "postpone"
         if ending == "raise":
             return "back off" if ticket.attempts < ticket.max_attempts else "error"
-        return {"done": "finish", "fail": "fail"}[ending]
+        return "fail" if ending == "fail" else "finish"
+
+    def ending(self, ticket: Known, claimed: Any) -> str | None:
+        """How the work of this claim ends; None: it has no say."""
+        endings = ticket.endings if ticket.view_model != "M.unmet" else None
+        return None if endings is None else endings[min(claimed.claims, len(endings)) - 1]
 
     def settle(self, ticket: Known, verb: str, aside: str | None = None, kind: str = "run") -> None:
         """What the worker's word does; the fence was the current one."""

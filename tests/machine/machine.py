@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from sqlalchemy import Engine
 
-from counterfoil import operation_work, policy
+from counterfoil import gathering, operation_work, policy
 from counterfoil.database import make_engine
 from counterfoil.lease import end_lease
 from counterfoil.registry import registry
@@ -18,6 +19,7 @@ from tests.crash.stage import tidy_drains
 from tests.machine import world
 from tests.machine.application import QUEUES, Hosts, declare
 from tests.machine.bells import Bells
+from tests.machine.drains import ENOUGH_SECONDS, run_and_tell
 from tests.machine.duty_rules import Duties
 from tests.machine.house import House, violations
 from tests.machine.model import BACKOFF
@@ -25,6 +27,7 @@ from tests.machine.opening_rules import Opening
 from tests.machine.operating_rules import Operating
 from tests.machine.operation_rules import CHUNK, Operations
 from tests.machine.running_rules import Running
+from worker.scheduler import duty
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 """So many random examples instead of the few that are always the same: by hand."""
@@ -85,21 +88,24 @@ def machine_on(url: str, redis_url: str) -> Iterator[type[Machine]]:
     """A machine's class on a database of its own."""
     engine = make_engine(url)
     hosts = Hosts(engine)
-    before = policy._current
-    # Every back-off takes as long: the least of the doubled one is its limit.
-    policy._current = policy.Policy(backoff_seconds=BACKOFF * 75, backoff_limit_seconds=BACKOFF * 60)
-    whole, operation_work.step = operation_work.step, partial(operation_work.step, chunk=CHUNK)
-    try:
-        with registry.scoped():
+    with pytest.MonkeyPatch.context() as patch, registry.scoped():
+        # Every back-off takes as long: the least of the doubled one is its limit.
+        quick = policy.Policy(backoff_seconds=BACKOFF * 75, backoff_limit_seconds=BACKOFF * 60)
+        patch.setattr(policy, "_current", quick)
+        patch.setattr(operation_work, "step", partial(operation_work.step, chunk=CHUNK))
+        patch.setattr(duty, "TURN_SECONDS", ENOUGH_SECONDS)
+        patch.setattr("worker.drain.run_together", run_and_tell)
+        for dialect in gathering.SECONDS:
+            patch.setitem(gathering.SECONDS, dialect, ENOUGH_SECONDS)
+        try:
             world.prepare(engine)
             declare(hosts)
             yield type("MachineOn", (Machine,), {"engine": engine, "bells": Bells(redis_url), "hosts": hosts})
-    finally:
-        policy._current, operation_work.step = before, whole
-        engine.dispose()
+        finally:
+            engine.dispose()
 
 
-def form(examples: int, steps: int = 40) -> settings:
+def form(examples: int, steps: int) -> settings:
     """The same few examples each time, or `MACHINE_EXAMPLES` random ones; a failing one is printed."""
     return settings(
         max_examples=EXAMPLES or examples,

@@ -17,9 +17,10 @@ from tests.machine.model import DEADLINES, DELAYS, Known, Packages
 
 PICKS = st.integers(0, 30)
 ENDINGS = st.sampled_from(
-    [("done",), ("raise",), ("postpone", "done"), ("raise", "done"), ("fail",), ("postpone",)]
+    [("done",), ("raise",), ("postpone", "done"), ("raise", "done"), ("fail",), ("postpone",), ("open",)]
 )
 WAYS = st.sampled_from(["commit"] * 6 + ["release", "rollback", "savepoint"])
+VIEW_MODELS = st.sampled_from(["M.work", "M.right", "M.group"] * 3 + ["M.unmet", "M.foreign", "M.nobody"])
 LANES = st.sampled_from([None, "one", "two"])
 PRIORITIES = st.sampled_from([None, 1, 9])
 
@@ -30,7 +31,7 @@ class Opening:
     house: House
 
     @rule(
-        view_model=st.sampled_from(["M.work"] * 4 + ["M.right"] * 3 + ["M.unmet", "M.foreign", "M.nobody"]),
+        view_model=VIEW_MODELS,
         endings=ENDINGS, lane=LANES, delay=st.sampled_from(DELAYS), deadline=st.sampled_from(DEADLINES),
         priority=PRIORITIES, staged=st.integers(0, 5), batch=PICKS, way=WAYS,
     )  # fmt: skip
@@ -134,7 +135,7 @@ class Opening:
             return
         now = house.model.now
         known = Known(made, view_model, "right" if view_model == "M.right" else "left", now, endings)
-        known.max_attempts = {"M.work": 3, "M.right": 2}.get(view_model, 5)
+        known.max_attempts = {"M.work": 3, "M.right": 2, "M.group": 3}.get(view_model, 5)
         if view_model == "M.nobody":
             known.queue, known.max_attempts, known.endings = queue, most, None  # until it is known
         known.earliest = None if delay is None else now + delay

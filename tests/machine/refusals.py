@@ -19,7 +19,7 @@ def tried(call: Callable[..., Any], *given: Any, **named: Any) -> tuple[Any, str
 
 
 def of_act(model: Model, ticket: Known, verb: str, reason: str | None, expected: int | None) -> str | None:
-    if verb == "fail" and not reason:
+    if verb in ("fail", "note") and not reason:
         return "argument"
     if ticket.gone:
         return "gone"

@@ -59,8 +59,9 @@ class Running:
             return
         with house.engine.connect() as connection:
             claimed = claim(connection, lease)
-        if claimed is not None:
-            house.on_claim(claimed)
+            if claimed is not None:
+                house.on_claim(claimed)
+                house.drains.groups().gather(connection, lease, claimed, 1000)
 
     @rule(pick=PICKS)
     def cut_off(self, pick: int) -> None:
