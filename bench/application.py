@@ -28,6 +28,17 @@ def insert(note: str = "x") -> None:
     Session().execute(INSERT, {"note": note})
 
 
+@target("Bench.nothing_grouped", queue="bench", commit="group")
+def nothing_grouped() -> None:
+    """The no-op, up to a hundred in a commit."""
+
+
+@target("Bench.insert_grouped", queue="bench", commit="group")
+def insert_grouped(note: str = "x") -> None:
+    """One business INSERT, up to a hundred in a commit."""
+    insert(note)
+
+
 @target("Bench.mark", queue="bench")
 def mark(number: int) -> None:
     """Note when it started."""

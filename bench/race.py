@@ -17,12 +17,14 @@ from sqlalchemy.pool import NullPool
 from counterfoil.bell import ring
 from counterfoil.database import make_engine
 
-from . import peers
+from . import peers, pgqueuer_peer
 from .bare import GO
 from .rig import Rig, arguments, know, rig, tell, wait_until
 
 LIMIT_SECONDS = 120.0
 OURS = ["-m", "counterfoil.cli", "worker", "--queue", "bench"]
+MANY = 5
+"""So many times the jobs for those who are done with them in no time."""
 SCHEDULER = ["-m", "counterfoil.cli", "scheduler"]
 
 
@@ -42,8 +44,12 @@ def contestants(jobs: int) -> list[Contestant]:
     for work, peer in (("nothing", "peer_nothing"), ("insert", "peer_insert")):
         for name in ("PostgreSQL", "SQLite"):
             found.append(Contestant(f"ours, {name}, {work}", jobs, _ours(name, f"Bench.{work}")))
+            many = _ours(name, f"Bench.{work}_grouped")
+            found.append(Contestant(f"ours, {name}, {work}, grouped", jobs * MANY, many))
         for name, share in (("SimpleWorker", 4), ("forking Worker", 40)):
             found.append(Contestant(f"RQ {name}, {work}", jobs // share, _rq(name, peer)))
+        if pgqueuer_peer.is_there():
+            found.append(Contestant(f"PgQueuer, {work}", jobs * MANY, _pgqueuer(work)))
     return found
 
 
@@ -114,6 +120,10 @@ def _rq(worker: str, function: str) -> Callable[[Rig, int], float]:
     return run
 
 
+def _pgqueuer(work: str) -> Callable[[Rig, int], float]:
+    return lambda where, n: pgqueuer_peer.rate(where, work, n)
+
+
 def _left(redis: Redis) -> int:
     return int(redis.llen("rq:queue:bench")) + int(redis.zcard("rq:wip:bench"))
 
@@ -125,6 +135,8 @@ def main() -> int:
     parser.add_argument("--tickets", type=int, default=4000)
     parser.add_argument("--only", default="", help="contestants whose name has this text")
     given = parser.parse_args()
+    if not pgqueuer_peer.is_there():
+        print(f"without the peer PgQueuer: {pgqueuer_peer.INSTALL}", file=sys.stderr)
     figures: dict[str, list[float]] = {}
     with rig() as where:
         for repeat in range(given.repeats):
@@ -150,9 +162,10 @@ def _ratios(medians: dict[str, float]) -> dict[str, float]:
         for ours in ("PostgreSQL", "SQLite")
         for worker in ("SimpleWorker", "forking Worker")
     }
-    pairs["nothing: PostgreSQL to the bare loop"] = (
-        "ours, PostgreSQL, nothing",
-        "bare loop, PostgreSQL, nothing",
-    )
+    for work in ("nothing", "insert"):
+        for how in ("", ", grouped"):
+            mine = f"ours, PostgreSQL, {work}{how}"
+            pairs[f"{work}{how}: PostgreSQL to PgQueuer"] = (mine, f"PgQueuer, {work}")
+            pairs[f"{work}{how}: PostgreSQL to the bare loop"] = (mine, "bare loop, PostgreSQL, nothing")
     both = {name: pair for name, pair in pairs.items() if set(pair) <= set(medians)}
     return {name: round(medians[mine] / medians[theirs], 2) for name, (mine, theirs) in both.items()}

@@ -94,7 +94,8 @@ def _in_session(
         with as_current(ticket):
             declaration = runner.registry.find(claimed.view_model)
             receipts.append(runner.carry_out(session, claimed, declaration, ticket))
-        session.expunge_all()  # the next one loads what it needs anew, as in a session of its own
+        if session.identity_map:
+            session.expunge_all()  # the next one loads what it needs anew, as in a session of its own
     last = ended.ran[-1]
     runner.witness.stage(last, "finishing", 0)
     drain = None if ride is None or ended.rest else ride()
