@@ -59,13 +59,16 @@ def wanted_of(args: Any) -> TicketFilter:
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
     """What the list's templates show."""
     numbers = counts.tab_counts(connection, now)
+    number = matching(connection, wanted, found, numbers, now)
+    if _is_whole_tab(wanted):
+        numbers.of[wanted.tab] = number
     return {
         "wanted": wanted,
         "found": found,
         "now": now,
         "numbers": numbers,
         "stale": counts.is_stale(numbers, now),
-        "matching": matching(connection, wanted, found, numbers, now),
+        "matching": number,
         "tabs": TABS_SHOWN,
         "queues": known.queue_names(connection, wanted.queue),
         "view_models": known.view_model_names(connection, wanted.view),
@@ -94,9 +97,12 @@ def rows() -> Any:
     fresh = by_ids(connection, ids, wanted, now)
     new = sum(row.id not in set(ids) for row in found.rows)
     numbers = counts.tab_counts(connection, now)
+    number = None
+    if _is_whole_tab(wanted):
+        number = numbers.of[wanted.tab] = matching(connection, wanted, found, numbers, now)
     may = g.user.may("operator")
     shown = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
-    shown |= {"now": now, "may": may}
+    shown |= {"now": now, "may": may, "matching": number}
     return etags.conditional(
         lambda: render_template("tickets/fresh.html", **shown),
         (changes_with(fresh, now, may), new, numbers.of),
@@ -121,6 +127,11 @@ def _rows_url(wanted: TicketFilter) -> str:
     cursor = request.args.get("cursor")
     written = wanted.query() + (f"&cursor={cursor}" if cursor else "")
     return url_for("tickets.rows") + "?" + written.lstrip("&")
+
+
+def _is_whole_tab(wanted: TicketFilter) -> bool:
+    """Whether the list is all of a tab that is counted: then the tab's number and the list's are one."""
+    return not wanted.is_narrowed and wanted.tab in TABS_SHOWN and wanted.tab != "expiring"
 
 
 def matching(

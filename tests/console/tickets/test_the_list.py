@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
+from counterfoil.tables import Sample
 from counterfoil.ticket import STATES
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, many, ticket
@@ -30,6 +31,20 @@ def test_every_tab_shows_its_tickets_with_its_number(otto: Browser, engine: Engi
         assert shown(page.text) == [id_]
         assert re.search(rf'id="count-{state}"[^>]*>1<', page.text)
     assert set(shown(otto.get("/tickets").text)) == set(ids.values())
+
+
+def test_a_tabs_number_is_that_of_its_list_though_the_last_count_lags(otto: Browser, engine: Engine) -> None:
+    made(engine, "errored")
+    with engine.begin() as connection:
+        connection.execute(insert(Sample).values(counts={"errored": 7, "held": 3}, queues={}, rates={}))
+    page = otto.get("/tickets?tab=errored").text
+    assert re.search(r'id="count-errored"[^>]*>1<', page)
+    assert re.search(r'id="count-held"[^>]*>3<', page)
+    assert '<span id="matching">1 ticket</span>' in page
+    fresh = otto.get("/tickets/rows?tab=errored&ids=1").text
+    assert re.search(r'data-count="count-errored"[^>]*>1<', fresh)
+    assert '<span data-count="matching">1 ticket</span>' in fresh
+    assert 'data-count="matching"' not in otto.get("/tickets/rows?tab=errored&q=oserror&ids=1").text
 
 
 @pytest.mark.parametrize(
