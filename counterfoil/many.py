@@ -8,6 +8,7 @@ idempotence token, a guard or elements is opened by `open_ticket`.
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from inspect import signature
 from itertools import islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from .ticket import Ticket
 
 CHUNK = 1000
 _ONE_BY_ONE = frozenset({"idempotence_token", "guard", "elements"})
+_OPTIONS = frozenset(signature(columns_of).parameters) - {"view_model"}
 
 
 def open_many(
@@ -72,6 +74,11 @@ def _row(
     single = sorted(_ONE_BY_ONE & {name for name, value in options.items() if value})
     if single:
         raise WrongOption(f"ticket {place} of the many: {single[0]} is for open_ticket, one by one")
+    if unknown := sorted(set(options) - _OPTIONS):
+        raise WrongOption(
+            f"ticket {place} of the many: {unknown[0]!r} is no option of a ticket; what the work is given "
+            "goes into params={...}"
+        )
     if common.get("params") and options.get("params") is not common["params"]:
         options["params"] = {**common["params"], **(options.get("params") or {})}
     try:
@@ -83,10 +90,7 @@ def _row(
             if row["root_id"] is None:
                 raise WrongOption("its root has no key: add it to the session first")
     except (TypeError, ValueError) as error:
-        told = f"ticket {place} of the many: {error}"
-        if type(error) is TypeError:  # an option that there is not
-            raise WrongOption(told) from error
-        error.args = (told,)
+        error.args = (f"ticket {place} of the many: {error}",)
         raise
     for name in ("execute_earliest", "expires_at"):
         if isinstance(row.get(name), later):

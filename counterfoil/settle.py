@@ -19,13 +19,21 @@ from .ticket import Ticket
 _LOST = "ticket {id}: its worker is gone: no sign of life within the lease"
 
 
-def postpone(connection: Connection, ticket_id: int, fence: str, seconds: float, reason: str) -> bool:
+def postpone(
+    connection: Connection,
+    ticket_id: int,
+    fence: str,
+    seconds: float,
+    reason: str,
+    worker: str | None = None,
+    app_version: str | None = None,
+) -> bool:
     """Not now: attempt given back, waits `seconds`, reason and count kept."""
     row = door.move(
         connection, "postpone", ticket_id, fence=fence, seconds=seconds, reason=reason, narrow=_STILL_RUNS
     )
     if row is not None:
-        remember(connection, row, "postpone", None, None, reason)
+        remember(connection, row, "postpone", None, worker, reason, app_version)
     return row is not None
 
 

@@ -34,7 +34,7 @@ def verdict(
     waits = _postponement(error, declaration, conceal)
     if waits is not None and (claimed.postponed_ms or 0) <= POSTPONED_LIMIT_MS:
         seconds, reason = waits
-        held = settle.postpone(connection, claimed.id, claimed.fence, seconds, reason)
+        held = settle.postpone(connection, claimed.id, claimed.fence, seconds, reason, **by)
         return "postpone" if held else None
     if isinstance(error, Fail):
         failure = describe(error, conceal=conceal)

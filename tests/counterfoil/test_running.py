@@ -118,6 +118,7 @@ def test_postpone_gives_the_attempt_back(bench: Bench) -> None:
     assert (row.state, row.attempts, row.claims, row.postponed_count) == ("pending", 0, 1, 1)
     assert row.postponed_reason == "the printer is away"
     assert not row.trouble
+    assert bench.all("SELECT outcome, worker FROM counterfoil_attempts") == [("postpone", "bench")]
 
 
 def test_the_work_can_give_up_for_good(bench: Bench) -> None:
