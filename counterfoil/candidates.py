@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from .clock import MOMENT, elapsed_ms
+from .clock import MOMENT, after, elapsed_ms
 from .database import by
 from .ticket import PENDING
 
@@ -40,10 +40,16 @@ def candidate(dialect: str, lock: bool, beyond: str = "") -> str:
     return f"SELECT coalesce({probes})"
 
 
-def due_queues(connection: Connection) -> list[str]:
-    """The queues that have a due candidate: a loose scan over the claim's index."""
+def due_queues(connection: Connection, ahead_seconds: float | None = None) -> list[str]:
+    """The queues that have a due candidate: a loose scan over the claim's index.
+
+    With `ahead_seconds`: those with one that becomes due within so many, or did within the last second.
+    """
     dialect = connection.dialect.name
     first = candidate(dialect, lock=False).replace(":queue", "k.queue")
+    if ahead_seconds is not None:
+        window = f"due_at > {_in(dialect, -1.0)} AND due_at <= {_in(dialect, ahead_seconds)}"
+        first = first.replace(f"due_at <= {MOMENT[dialect]}", window)
     following = (
         "SELECT {} FROM counterfoil_tickets w WHERE w.state = 'pending' AND w.turn{} ORDER BY w.queue LIMIT 1"
     )
@@ -63,6 +69,27 @@ def has_due(connection: Connection, queue: str) -> bool:
     """Whether the queue has a due candidate, whoever may hold it; takes no lock."""
     first = candidate(connection.dialect.name, lock=False)
     return bool(connection.execute(text(f"SELECT ({first}) IS NOT NULL"), {"queue": queue}).scalar())
+
+
+def seconds_to_next(connection: Connection, queue: str, within_seconds: float) -> float | None:
+    """How long until the queue's next candidate is due, if that is within so many seconds."""
+    dialect = connection.dialect.name
+    moment, ahead = MOMENT[dialect], _in(dialect, within_seconds)
+    probes = " UNION ALL ".join(
+        f"SELECT (SELECT due_at FROM counterfoil_tickets{by(dialect, 'claim')} WHERE state = 'pending' "
+        f"AND turn AND queue = :queue AND priority = {p} AND due_at > {moment} AND due_at <= {ahead} "
+        "ORDER BY due_at, id LIMIT 1) AS due_at"
+        for p in (1, 3, 5, 7, 9)
+    )
+    wait = f"-{elapsed_ms(dialect, 'n.due_at')}"
+    first = text(f"SELECT {wait} FROM (SELECT min(due_at) AS due_at FROM ({probes}) p) n")
+    found = connection.execute(first, {"queue": queue}).scalar()
+    return None if found is None else max(0.0, float(found) / 1000)
+
+
+def _in(dialect: str, seconds: float) -> str:
+    """SQL for the instant so many seconds from now; like a moment it bounds an index."""
+    return after(dialect, f"{seconds:.3f}", MOMENT[dialect] if dialect == "postgresql" else None)
 
 
 def seconds_to_next_due(connection: Connection) -> float | None:

@@ -48,10 +48,10 @@ def tell_next(runner: "Runner", queue: str) -> bool:
     Raises only what the database raises when it is away.
     """
     with runner.transactions.own() as connection:
-        first = _first(connection, queue)
-        if first is None:
+        found = first(connection, queue)
+        if found is None:
             return False
-        attempt = _take(connection, first)
+        attempt = _take(connection, found)
         ticket = None if attempt is None else _ticket(connection, attempt)
     if attempt is None or ticket is None:
         return True  # another drain was faster
@@ -66,8 +66,8 @@ def tell_next(runner: "Runner", queue: str) -> bool:
     return True
 
 
-def _first(connection: Connection, queue: str) -> int | None:
-    """No lock is taken: most drains find none."""
+def first(connection: Connection, queue: str) -> int | None:
+    """The attempt of the queue that is to be told first. No lock is taken: most drains find none."""
     found = connection.execute(
         text(
             "SELECT a.id FROM counterfoil_attempts a JOIN counterfoil_tickets t ON t.id = a.ticket_id "

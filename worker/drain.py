@@ -25,6 +25,7 @@ from counterfoil.transactions import HostTransactions
 
 from . import look
 from .horse import Wish
+from .linger import stay
 from .pipe import Mouth
 from .witness import PageWitness
 
@@ -74,10 +75,10 @@ class Drain:
 
     def run(self) -> None:
         """Drain. Raises what the database raises when it is away; the parent then accounts for the rest."""
+        self._tell()  # before the drain takes its connection: a spare has only one that is warm
         with self.transactions.engine.connect() as connection:
             following: Claimed | None = None
             repaired = False
-            self._tell()
             while True:
                 if following is None:
                     self._look(connection)
@@ -85,10 +86,12 @@ class Drain:
                         break
                     following = claim(connection, self.lease)
                     if following is None:
-                        # Lanes may wait with nobody running in them: look once, then be gone.
-                        if repaired or not self._repair(connection):
+                        # Lanes may wait with nobody running in them: look once.
+                        repaired, was_repaired = True, repaired
+                        if not was_repaired and self._repair(connection):
+                            continue
+                        if not stay(connection, self.lease.queue):
                             break
-                        repaired = True
                         continue
                 following = self._run_claimed(connection, following)
         self.mouth.say({"ran": self.ran})

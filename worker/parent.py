@@ -9,6 +9,7 @@ what it ran when the lease is out.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -66,11 +67,12 @@ class Parent:
 
         Raises what the database raises while there is no horse.
         """
-        self._silence(queue)
+        silenced = self._silence(queue)
         seconds = self.settings.lease_seconds
         lease = self.clerk.wait(lambda connection: take_lease(connection, queue, self.name, seconds))
         if lease is None:
             return 0
+        self._is_silent(queue, silenced)
         drain = Leased(self, lease)
         until = time.monotonic() + self.settings.drain_budget_seconds
         try:
@@ -96,12 +98,15 @@ class Parent:
         with self.clerk.still(seconds) as quiet, self.redis_errands.still(seconds):
             yield quiet
 
-    def _silence(self, queue: str) -> None:
-        if (bell := self.bell) is None:
-            return
-        silenced = self.redis_errands.send(lambda: bell.silence(queue))
+    def _silence(self, queue: str) -> "Future[None] | None":
+        bell = self.bell
+        return None if bell is None else self.redis_errands.send(lambda: bell.silence(queue))
+
+    def _is_silent(self, queue: str, silenced: "Future[None] | None") -> None:
+        """The bell is silenced before the first claim: who opens a ticket after it rings again."""
         try:
-            silenced.result(timeout=SILENCE_SECONDS)
+            if silenced is not None:
+                silenced.result(timeout=SILENCE_SECONDS)
         except Exception as error:  # the key has a second to live
             log.debug("queue %s: its bell was not silenced: %s", queue, type(error).__name__)
 

@@ -13,11 +13,13 @@ from contextlib import suppress
 from sqlalchemy import Engine
 from sqlalchemy.orm import configure_mappers
 
-from counterfoil.candidates import has_due
+from counterfoil import untold
+from counterfoil.candidates import has_due, seconds_to_next
 from counterfoil.claim import ride
 from counterfoil.database import make_engine
 from counterfoil.lease import DrainLease
 
+from .linger import STAY_SECONDS
 from .look import paused
 
 NOWHERE = DrainLease(id="", queue="", slot=0)
@@ -56,9 +58,11 @@ def steps(engine: Engine) -> list[Callable[[], None]]:
 def ask(engine: Engine) -> None:
     """Everything that a drain asks before its first ticket, once."""
     with engine.connect() as connection:
+        untold.first(connection, NOWHERE.queue)
         paused(connection, NOWHERE.queue)
         if connection.dialect.name == "postgresql":
             ride(connection, NOWHERE)
             connection.commit()  # not a rollback: by that psycopg forgets what it has prepared
         has_due(connection, NOWHERE.queue)
+        seconds_to_next(connection, NOWHERE.queue, STAY_SECONDS)
         connection.commit()

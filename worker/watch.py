@@ -26,6 +26,7 @@ log = logging.getLogger("counterfoil.worker")
 TICK_SECONDS = 0.2
 FENCE_CHECK_SECONDS = 2.0
 NOTES_SECONDS = 0.3
+ENDING_SECONDS = 0.05
 STOPPED_WITHIN_SECONDS = 0.5
 LAST_WORDS = 64
 """So many full buffers are read from the pipe of a horse that has ended: more than the pipe holds."""
@@ -69,6 +70,7 @@ class Watch:
         self.grace_seconds = grace_seconds
         self.cause: Cause | None = None
         self._told_to_stop_at: float | None = None
+        self._deaf_since: float | None = None
         now = time.monotonic()
         self._renew_at = now + renew_seconds
         self._check_at = now + FENCE_CHECK_SECONDS
@@ -113,10 +115,13 @@ class Watch:
         seconds = TICK_SECONDS
         if record.deadline != NEVER:
             seconds = max(0.0, min(seconds, record.deadline - time.monotonic()))
-        if self.ear.ended:
-            time.sleep(min(seconds, 0.02))
-        else:
+        if not self.ear.ended:
             wait_for(self.ear.descriptor, select.POLLIN, seconds)
+            return
+        # It ends this very moment, and the next drain waits; or its work closed our pipe and goes on.
+        self._deaf_since = self._deaf_since or time.monotonic()
+        is_ending = time.monotonic() - self._deaf_since < ENDING_SECONDS
+        time.sleep(min(seconds, 0.001 if is_ending else 0.02))
 
     def _listen(self) -> int:
         heard = 0

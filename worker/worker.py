@@ -134,8 +134,7 @@ class DrainWorker(Worker):
         if job.origin != queue.name:
             DrainJob.forged += 1
             return
-        self._guarded(lambda: self.connection.delete(job.key))
-        self.set_state(WorkerStatus.BUSY)
+        self._guarded(lambda: self._take(job))
         self._protected(lambda: self.attend(job.queue))
         self.set_state(WorkerStatus.IDLE)
 
@@ -186,6 +185,13 @@ class DrainWorker(Worker):
             pipeline.hset(self.key, mapping={**self.serialize(), "state": str(self._state)})
             worker_registration.register(self, pipeline)
             pipeline.expire(self.key, self.worker_ttl + 60)
+            pipeline.execute()
+
+    def _take(self, job: Job) -> None:
+        self._state = WorkerStatus.BUSY
+        with self.connection.pipeline(transaction=False) as pipeline:  # a ticket waits: one round trip
+            pipeline.delete(job.key)
+            pipeline.hset(self.key, "state", WorkerStatus.BUSY.value)
             pipeline.execute()
 
     def _guarded(self, call: Callable[[], object]) -> None:

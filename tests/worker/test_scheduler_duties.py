@@ -159,6 +159,21 @@ def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: 
 
 
 @pytest.mark.alone
+def test_the_waker_rings_every_queue_once_for_what_is_due_at_one_moment(stage: Stage) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=0.5)
+    for queue in ("one", "two", "one", "two"):
+        stage.open(queue=queue, execute_earliest=at)
+    assert Waker(longest_seconds=5).act(stage.beat()) == 2
+    assert sorted(stage.rings.rung) == ["one", "two"]
+
+
+def test_the_waker_leaves_what_has_been_due_for_long_to_the_ringer(stage: Stage) -> None:
+    stage.open(queue="paused", execute_earliest=-HOUR)
+    stage.open(queue="soon", execute_earliest=timedelta(seconds=0.2))
+    Waker(longest_seconds=5).act(stage.beat())
+    assert stage.rings.rung == ["soon"]
+
+
 def test_the_waker_does_not_sleep_longer_than_a_beat(stage: Stage) -> None:
     stage.open(queue="much later", execute_earliest=HOUR)
     started = time.monotonic()
