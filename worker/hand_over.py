@@ -64,14 +64,15 @@ class Orders:
         os.close(self._writing)
 
     def wait(self, warm: Sequence[Callable[[], object]], mouth: Mouth, wish: Wish) -> DrainLease | None:
-        """In the horse: get warm, then wait; the lease, or None when it is to end.
-
-        Raises what a step raises: a spare that could not get warm is none, and the parent forks.
-        """
-        for step in warm:
-            if self._came(0) or wish.stop:
-                break
-            step()
+        """In the horse: get warm, then wait; the lease, or None when it is to end, or could not get warm."""
+        try:
+            for step in warm:
+                if self._came(0) or wish.stop:
+                    break
+                step()
+        except Exception as error:
+            log.warning("a spare horse could not get warm: %s: %s", type(error).__name__, error)
+            return None
         mouth.say({"warm": True})
         with suppress(Told):
             wish.wait(lambda: self._came(None))
