@@ -59,8 +59,8 @@ def test_attempts_tell_how_long_each_waited_and_ran_the_successful_one_too(
         ("3 min 0 s", "1 min 0 s"),
     ]
     assert "done" in told[0]["Outcome"]
-    assert "w1" in told[1]["Worker, version"]
-    assert "7.2" in told[1]["Worker, version"]
+    assert "w1" in told[1]["Worker"]
+    assert "7.2" in told[1]["Worker"]
 
 
 def test_the_newest_traceback_stands_open_and_those_before_it_are_a_click_away(
