@@ -28,7 +28,8 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Load:
-    """What runs. Times in seconds; `isolation` is the hosts', on PostgreSQL; `seed` is printed."""
+    """What runs. Times in seconds; `grouped`: the share of openers' transactions whose tickets may share one;
+    `isolation` is the hosts', on PostgreSQL; `seed` is printed."""
 
     url: str
     isolation: str | None = None
@@ -38,6 +39,7 @@ class Load:
     openers: int = 4
     longest_opening: float = 0.2
     rolled_back: float = 0.2
+    grouped: float = 0.2
     workers: int = 4
     operators: int = 2
     acts: int = 150
@@ -132,6 +134,8 @@ def _prepare(engine: Engine, load: Load) -> None:
             name = f"T.{queue}" + ("" if lane else ".free")
             know(engine, Declaration(name=name, sort="target", callables=(), queue=queue, lane=lane,
                                      max_attempts=4))  # fmt: skip
+        know(engine, Declaration(name=f"T.{queue}.many", sort="target", callables=(), queue=queue,
+                                 max_attempts=4, commit="group"))  # fmt: skip
 
 
 @contextmanager
@@ -220,16 +224,26 @@ def rng(load: Load, *who: object) -> random.Random:
     return random.Random(f"{load.seed} {who}")
 
 
-def open_one(session: Session, chance: random.Random, load: Load, lanes_count: int) -> int:
-    """A ticket by plain SQL in the host's transaction, laned four times of five."""
+def open_some(session: Session, chance: random.Random, load: Load, count: int) -> list[int]:
+    """Tickets by plain SQL in the host's transaction: all of one queue that may share a transaction of a
+    worker, or each laned four times of five."""
+    if chance.random() < load.grouped:
+        name = f"T.{chance.choice(load.queues)}.many"
+        return [_open(session, {"view_model": name}) for _ in range(count)]
+    return [_open(session, _any(chance, load)) for _ in range(count)]
+
+
+def _any(chance: random.Random, load: Load) -> dict[str, Any]:
     queue = chance.choice(load.queues)
     laned = chance.random() < 0.8
-    name = f"T.{queue}" if laned else f"T.{queue}.free"
-    given = {
-        "view_model": name,
-        "root_id": f"C!{chance.randrange(lanes_count)}",
+    return {
+        "view_model": f"T.{queue}" if laned else f"T.{queue}.free",
+        "root_id": f"C!{chance.randrange(load.lanes)}",
         "priority": chance.choice((1, 5, 5, 5, 9)),
     }
+
+
+def _open(session: Session, given: dict[str, Any]) -> int:
     columns = ", ".join(given)
     values = ", ".join(f":{column}" for column in given)
     return int(

@@ -40,7 +40,7 @@ def open_and_act(load: "Load", told: Any) -> None:
 
 
 def _open(host: Engine, load: "Load", n: int, result: dict[str, Any]) -> None:
-    from tests.race.load import open_one, rng
+    from tests.race.load import open_some, rng
 
     chance = rng(load, "opener", n)
     left = load.tickets // load.openers
@@ -48,7 +48,7 @@ def _open(host: Engine, load: "Load", n: int, result: dict[str, Any]) -> None:
         many = min(left, chance.randint(1, 5))
         try:
             with Session(host) as session:
-                ids = [open_one(session, chance, load, load.lanes) for _ in range(many)]
+                ids = open_some(session, chance, load, many)
                 time.sleep(chance.random() * load.longest_opening)
                 if chance.random() < load.rolled_back:
                     session.rollback()

@@ -15,9 +15,17 @@ LONG = bool(os.environ.get("RACE_LONG"))
 SHORT_FORM = Load(url="", tickets=400, openers=6, acts=150)
 LONG_FORM = Load(url="", tickets=5000, openers=8, workers=8, acts=1500, patience=300)
 SQLITE_FORM = replace(
-    SHORT_FORM, tickets=1000 if LONG else 200, openers=2, longest_opening=0.02, workers=2, acts=60
+    SHORT_FORM,
+    tickets=1000 if LONG else 200,
+    openers=2,
+    longest_opening=0.02,
+    grouped=0.5,
+    workers=2,
+    acts=60,
 )
-CONTROL = replace(SHORT_FORM, tickets=240, lanes=2, longest_opening=0.01, rolled_back=0, operators=1, acts=20)
+CONTROL = replace(
+    SHORT_FORM, tickets=240, lanes=2, longest_opening=0.01, rolled_back=0, grouped=0, operators=1, acts=20
+)
 
 pytestmark = pytest.mark.timeout(600 if LONG else 120)
 
@@ -36,6 +44,7 @@ def check(load: Load) -> None:
     # It has to have been a race: tickets that did not end well, late workers, acts, lanes that waited.
     for kind in ("finish", "back off", "late: lost"):
         assert report.outcomes[kind] > 0
+    assert report.outcomes["group"] + report.outcomes["group rolled back"] > 0
     assert report.acts["move"] + report.acts["expire"] > 0
     # Whose work was done lost it to an operator or not at all.
     assert report.outcomes["lost"] <= report.acts["expire"] + report.acts["fail"]

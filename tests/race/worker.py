@@ -16,12 +16,14 @@ from counterfoil.claimed import Claimed
 from counterfoil.clock import STAMP
 from counterfoil.database import make_engine
 from counterfoil.declaration import Declaration
+from counterfoil.gathering import MOST, Groups
+from counterfoil.grouped import run_together
 from counterfoil.hot import Hot
 from counterfoil.lease import DrainLease, end_lease, take_lease
 from counterfoil.registry import Registry
 from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent
-from counterfoil.settle import lapse
+from counterfoil.settle import give_back, lapse
 from counterfoil.signals import Fail, Postpone
 from counterfoil.transactions import HostTransactions
 
@@ -83,7 +85,6 @@ class Worker:
         if load.isolation is not None:
             host = self.engine.execution_options(isolation_level=load.isolation)
         self.session: Session | None = None
-        self.claimed: Claimed | None = None
 
         @contextmanager
         def scope() -> Iterator[Session]:
@@ -95,6 +96,16 @@ class Worker:
         for queue in load.queues:
             for name in (f"T.{queue}", f"T.{queue}.free"):
                 registry.add(Declaration(name=name, sort="target", callables=(self._work,), max_attempts=4))
+            registry.add(
+                Declaration(
+                    name=f"T.{queue}.many",
+                    sort="target",
+                    callables=(self._work,),
+                    max_attempts=4,
+                    commit="group",
+                )
+            )
+        self.groups = Groups(registry)
         self.runner = Runner(HostTransactions(self.engine, scope), registry, Silent(), worker=f"worker {n}")
 
     def drain(self, queue: str, halted: bool, signs: "Signs") -> int:
@@ -115,7 +126,9 @@ class Worker:
                     lease = self._leave(connection, following, lease)
                     following = claim(connection, lease)
                     continue
-                following = self._run(following, lease) or claim(connection, lease)
+                together = self.groups.gather(connection, lease, following, MOST)
+                run = self._run(following, lease) if len(together) == 1 else self._run_group(together, lease)
+                following = run or claim(connection, lease)
             if following is None:
                 ran += lanes.repair(connection)[0]
             connection.commit()
@@ -124,10 +137,22 @@ class Worker:
         return ran
 
     def _run(self, claimed: Claimed, lease: DrainLease | None) -> Claimed | None:
-        self.claimed = claimed
         outcome = self.runner.run(claimed, None if lease is None else lambda: lease)
         self.outcomes[outcome.verb] += 1
         return outcome.next
+
+    def _run_group(self, tickets: list[Claimed], lease: DrainLease) -> Claimed | None:
+        ended = run_together(self.runner, tickets, lambda: lease)
+        if ended.kept:
+            self.outcomes.update({"group": 1, "finish": len(ended.ran)})
+        else:
+            self.outcomes["group rolled back"] += 1
+            for claimed in ended.ran:
+                self.outcomes[self.runner.run_again(claimed).verb] += 1
+        for claimed in ended.rest:
+            with self.engine.begin() as own:
+                give_back(own, claimed.id, claimed.fence)
+        return ended.next
 
     def _leave(self, connection: Any, claimed: Claimed, lease: DrainLease) -> DrainLease:
         """Lose the lease in the middle, let another rescue and run the ticket, and finish it all the same."""
@@ -139,16 +164,14 @@ class Worker:
         # At its worst the rescued ticket runs again when the late finish comes; a lane is not jumped.
         again = _take(connection, following, claimed.id, 0.0) if claimed.lane is None else None
         time.sleep(self.chance.random() * 0.05)
-        self.claimed = claimed
         self.outcomes[f"late: {self.runner.run(claimed).verb}"] += 1
         if again is not None:
             self._run(again, None)
         return following
 
     def _work(self, ticket: Any) -> None:
-        session, claimed = self.session, self.claimed
+        session, claimed = self.session, ticket._claimed
         assert session is not None
-        assert claimed is not None
         now = STAMP[session.get_bind().dialect.name]
         started = session.execute(text(f"SELECT CAST({now} AS TEXT)")).scalar_one()
         time.sleep(self.chance.random() * self.load.longest_work)
