@@ -20,9 +20,10 @@ from ..panels import panel
 from ..pause_form import HOURS, pause_of
 from ..queries.house import QueueNow, house
 from ..queries.overtaken import overtaken
+from ..queries.put_off import put_off
 from ..queries.splits import candidates, parts
 from ..refusals import Shown, try_change
-from ..strings import gettext
+from ..strings import gettext, ngettext
 from ..ticket_words import priority_word
 from ..times import exact
 
@@ -102,9 +103,21 @@ def _split(connection: Connection, queue: QueueNow, now: Any) -> dict[str, Any]:
     found = parts(connection, queue.row.name, queue.views, now)
     told = bottleneck(queue, found, candidates(connection, queue.row.name, now))
     if not queue.paused:
+        if (waits := put_off(connection, queue.row.name, now)) is not None:
+            # While nothing but postponements comes of it, the workers are not what it is short of.
+            told = [_put_off(*waits), *(told if queue.rate else [])]
         wanted = queue.row.target_wait_seconds
         told += [_overtaken(*each) for each in overtaken(connection, queue.row.name, now, wanted)]
     return {"parts": found, "short_of": told}
+
+
+def _put_off(number: int, reason: str) -> str:
+    return ngettext(
+        "Its work was postponed once within a minute: %(reason)s",
+        "Its work was postponed %(num)d times within a minute: %(reason)s",
+        number,
+        reason=reason,
+    )
 
 
 def _overtaken(priority: int, since: datetime) -> str:

@@ -18,6 +18,7 @@ from console.queries.splits import Pace, Part
 from counterfoil.clock import later
 from counterfoil.histogram import bucket
 from counterfoil.tables import (
+    Attempt,
     Leader,
     Operation,
     Process,
@@ -204,6 +205,19 @@ def test_low_priorities_that_wait_behind_more_urgent_ones_are_named(furnished: E
     assert "more urgent tickets go first" in page
     assert "Priority low waits" not in page, "it waits no longer than it may"
     assert "Priority high waits" not in page
+
+
+def test_a_queue_whose_work_says_not_now_tells_what_it_waits_for(furnished: Engine, vera: Browser) -> None:
+    with furnished.begin() as connection:
+        row = {"view_model": "Order.print", "queue": "slow", "state": "pending", "turn": True, "priority": 5}
+        ticket = connection.execute(
+            insert(Ticket.__table__).values(row).returning(Ticket.__table__.c.id)
+        ).scalar_one()
+        put_off = {"ticket_id": ticket, "claim": 1, "outcome": "postpone", "ended_at": EVER}
+        connection.execute(insert(Attempt), [put_off | {"error": "the <printer> is away"}] * 3)
+        connection.execute(insert(Attempt).values(put_off | {"error": "no paper"}))
+    page = vera.get("/queues/slow").text
+    assert "Its work was postponed 4 times within a minute: the &lt;printer&gt; is away" in page
 
 
 def _part(**more: Any) -> Part:
