@@ -16,6 +16,7 @@ from counterfoil.grouped import Ended, run_together
 from counterfoil.lease import DrainLease
 from counterfoil.opening import open_ticket
 from counterfoil.registry import Registry
+from counterfoil.running_ticket import Silent
 from counterfoil.signals import Fail, Postpone
 from counterfoil.ticket import Ticket
 from tests.counterfoil.core import Bench, in_session
@@ -359,6 +360,33 @@ def test_a_drain_begins_with_small_groups_and_takes_what_fits_in_the_time(
     assert groups.size == 2
     groups.took(2, 0.1, "postgresql")
     assert groups.size == 5
+
+
+def test_a_failure_is_reported_once_and_what_was_logged_before_says_that_it_was_rolled_back(
+    bench: Bench,
+) -> None:
+    lines: list[tuple[int, str]] = []
+    reported: list[tuple[str, int, str]] = []
+
+    class Ears(Silent):
+        def log(self, claimed: Claimed, level: int, message: str) -> None:
+            lines.append((claimed.id, message))
+
+    def talks(ticket: Any) -> None:
+        ticket.log("here")
+        if ticket.id == bad:
+            raise ValueError("no luck")
+
+    bench.runner.witness = Ears()
+    bench.runner.on_error = lambda error, ticket, verb: reported.append((str(error), ticket.id, verb))
+    grouped(bench, call=note(bench, talks))
+    good, bad = bench.open("T.many"), bench.open("T.many")
+    assert not run(bench, gather(bench)).kept
+    assert reported == [("no luck", bad, "back off")]
+    told = "rolled back with its group (ValueError in one of them): it runs again, by itself"
+    assert [text for ticket, text in lines if ticket == good] == ["here", told, "here"]
+    assert [text for ticket, text in lines if ticket == bad] == ["here", told, "here"]
+    ended_well(bench, [good])
 
 
 @pytest.mark.parametrize(
