@@ -6,10 +6,11 @@ ended stays for 30 days: it tells from which addresses an account was used befor
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from flask import current_app, request
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -72,24 +73,29 @@ def find() -> SignedIn | None:
     secret = request.cookies.get(COOKIE)
     if not secret:
         return None
-    stale = (ConsoleSession.last_seen_at < later(-SEEN_EVERY)).label("stale")
-    row = db.session.execute(
-        select(User.id, User.name, User.role, User.preferences, ConsoleSession.id.label("session_id"), stale)
-        .join(ConsoleSession, ConsoleSession.user_id == User.id)
-        .where(
-            and_(
-                ConsoleSession.id == digest(secret),
-                ConsoleSession.expires_at > moment(),
-                ConsoleSession.last_seen_at > later(-IDLE),
-                User.off.is_(False),
-            )
-        )
-    ).one_or_none()
+    row = db.session.execute(_found(), {"session": digest(secret)}).one_or_none()
     if row is None:
         return None
     if row.stale:
         _seen(row.session_id)
     return SignedIn(row.id, row.name, row.role, row.preferences or {}, row.session_id)
+
+
+@cache
+def _found() -> Any:
+    """The person of the session `session`; made once, every request asks it."""
+    stale = (ConsoleSession.last_seen_at < later(-SEEN_EVERY)).label("stale")
+    person = (User.id, User.name, User.role, User.preferences)
+    return (
+        select(*person, ConsoleSession.id.label("session_id"), stale)
+        .join(ConsoleSession, ConsoleSession.user_id == User.id)
+        .where(
+            ConsoleSession.id == bindparam("session"),
+            ConsoleSession.expires_at > moment(),
+            ConsoleSession.last_seen_at > later(-IDLE),
+            User.off.is_(False),
+        )
+    )
 
 
 def end(session_id: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import beyond, ordering
@@ -14,7 +14,7 @@ from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
-from .tickets import STRETCH, edge_after
+from .tickets import STRETCH, at_once, edge_after
 
 MOST = 10_000
 
@@ -40,7 +40,7 @@ class TabCounts:
 
 def tab_counts(connection: Connection, now: datetime) -> TabCounts:
     """The latest snapshot's numbers; tabs that it lacks (or all, without one) are counted to the bound."""
-    sample = connection.execute(select(Sample.at, Sample.counts).order_by(Sample.id.desc()).limit(1)).first()
+    sample = latest(connection)
     known: dict[str, Any] = dict(sample.counts) if sample else {}
     found = {
         name: Number(int(known[name])) if name in known else _counted(connection, name, now)
@@ -48,6 +48,11 @@ def tab_counts(connection: Connection, now: datetime) -> TabCounts:
         if name != "leaving"
     }
     return TabCounts(found, sample.at if sample else None)
+
+
+def latest(connection: Connection) -> Any:
+    """The latest snapshot's time and counts; None before the first."""
+    return connection.execute(select(Sample.at, Sample.counts).order_by(Sample.id.desc()).limit(1)).first()
 
 
 def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:
@@ -66,7 +71,12 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime) -> Numbe
 
 def _walked(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
     total = Number(0)
-    for scan in wanted.scans(now):
+    scans = wanted.scans(now)
+    if len(scans) > 1 and not any(scan.residual for scan in scans):
+        inside = at_once([_inside(scan, MOST + 1) for scan in scans]).limit(MOST + 1).subquery()
+        found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
+        return Number(min(found, MOST), found > MOST)
+    for scan in scans:
         total += _number(connection, scan, MOST - total.n)
         if total.n >= MOST:
             return Number(MOST, total.more)
@@ -84,8 +94,12 @@ def _number(connection: Connection, scan: Scan, most: int) -> Number:
         edge = edge_after(connection, scan, conditions, ordering(scan.order), STRETCH)
         if edge:
             conditions.append(beyond(scan.order, edge, forward=False, inclusive=True))
-    # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
-    rows = select(Ticket.id).where(*conditions, *scan.residual).order_by(*ordering(scan.order))
-    inside = rows.limit(most + 1).subquery()
+    inside = _inside(scan, most + 1, conditions).subquery()
     found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
     return Number(min(found, most), found > most or edge is not None)
+
+
+def _inside(scan: Scan, most: int, conditions: list[Any] | None = None) -> Select[Any]:
+    # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
+    rows = select(Ticket.id).where(*(conditions or scan.bounded), *scan.residual)
+    return rows.order_by(*ordering(scan.order)).limit(most)

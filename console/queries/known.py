@@ -1,6 +1,6 @@
 """Values that a filter can be set to: from what workers registered, never by SELECT DISTINCT on tickets."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, union
 
 from counterfoil.tables import Queue, ViewModelRecord
 
@@ -9,11 +9,9 @@ MOST = 500
 
 def queue_names(connection: Connection, chosen: str | None = None) -> list[str]:
     """Queues that workers or view models name; the chosen one is in it even if none does."""
-    found = {*connection.execute(select(Queue.name).limit(MOST)).scalars()}
-    rows = connection.execute(select(ViewModelRecord.queue, ViewModelRecord.route).distinct().limit(MOST))
-    for queue, route in rows:
-        found |= {queue, route}
-    return sorted(name for name in found | {chosen} if name)
+    named = (Queue.name, ViewModelRecord.queue, ViewModelRecord.route)
+    found = connection.execute(union(*(select(name).limit(MOST).subquery().select() for name in named)))
+    return sorted(name for name in {*found.scalars(), chosen} if name)
 
 
 def view_model_names(connection: Connection, chosen: str | None = None) -> list[str]:
