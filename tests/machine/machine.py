@@ -105,15 +105,15 @@ def machine_on(url: str, redis_url: str) -> Iterator[type[Machine]]:
             engine.dispose()
 
 
-def form(examples: int, steps: int) -> settings:
+def form(examples: int) -> settings:
     """The same few examples each time, or `MACHINE_EXAMPLES` random ones; a failing one is printed."""
     return settings(
         max_examples=EXAMPLES or examples,
-        stateful_step_count=steps,
+        stateful_step_count=100 if EXAMPLES else 30,
         derandomize=not EXAMPLES,
         database=None,
         deadline=None,
-        # An example is forty steps on a database: of course it is slow, and large.
+        # An example is many steps on a database: of course it is slow, and large.
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         phases=[Phase.explicit, Phase.generate],
         print_blob=True,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import initialize, rule
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,12 @@ class Opening:
     """A mixin of rules."""
 
     house: House
+
+    @initialize(plans=st.lists(st.tuples(VIEW_MODELS, ENDINGS, LANES), min_size=2, max_size=5))
+    def open_some(self, plans: list[tuple[str, tuple[str, ...], str | None]]) -> None:
+        """So that there is something to act on from the first step."""
+        for view_model, endings, lane in plans:
+            self._open(view_model, endings, None, None, "commit", lane=lane)
 
     @rule(
         view_model=VIEW_MODELS,

@@ -15,4 +15,4 @@ def test_whatever_is_done_in_whatever_order_every_ticket_is_as_the_model_says(
     database_url: str, redis_url: str
 ) -> None:
     with machine_on(database_url, redis_url) as machine:
-        run_state_machine_as_test(machine, settings=form(*((8, 40) if "sqlite" in database_url else (3, 30))))
+        run_state_machine_as_test(machine, settings=form(8 if "sqlite" in database_url else 4))
