@@ -104,9 +104,10 @@ def _undone(
         raise Refused(f"ticket {entry.ticket_id} is {now['state']} now: that cannot be undone", "state")
     if row.lane is not None:
         lanes.elect(connection, [row.lane])
-    batches.reopen_of(connection, entry.ticket_id)
     after = read(connection, entry.ticket_id, more=more)
     assert after is not None
+    if after["state"] in batches.OPEN_STATES:
+        batches.reopen_of(connection, entry.ticket_id)
     made = connection.execute(
         insert(TrailEntry).values(
             actor=by.name,

@@ -150,6 +150,22 @@ def test_a_retry_opens_a_complete_batch_again_and_so_does_an_undo(host: Any, ses
     assert batch.closed_at is None
 
 
+def test_an_undo_after_which_its_ticket_is_final_leaves_a_complete_batch_closed(
+    host: Any, session: Session
+) -> None:
+    # Opened and closed again, its opener would be told a second time that it is complete.
+    batch = open_batch(session, "pages", expected=1, opened_by="ada")
+    (ticket,) = add(session, host, batch, "well")
+    run_pending(session)
+    session.commit()
+    assert batch.closed_at is not None
+    kept = acts.act(connection_of(session), "keep", ticket.id, otto := Actor("otto", "console"))
+    undo(connection_of(session), kept.trail_id, otto)
+    session.commit()
+    assert batch.closed_at is not None
+    assert close(session) == []
+
+
 def test_a_batch_without_a_number_waits_until_it_is_sealed(host: Any, session: Session) -> None:
     batch = open_batch(session, "pages")
     add(session, host, batch, "well")

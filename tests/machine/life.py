@@ -161,7 +161,8 @@ class Life:
             self.model.decide(ticket)
         ticket.moves += 1
         ticket.trail.append("undo")
-        self.reopen(ticket)
+        if ticket.state in _OPEN:
+            self.reopen(ticket)
 
     def reopen(self, ticket: Known) -> None:
         if ticket.batch is not None:
