@@ -12,6 +12,8 @@ from console.database import BY_AN_INDEX
 from console.queries import splits, view_models
 from console.queries.counts import Number, number
 from console.queries.leaving import clean, clean_number
+from console.queries.overtaken import overtaken
+from console.queries.put_off import put_off
 from console.queries.tickets import SIZE, database_now, page
 from counterfoil.columns import Utc
 from counterfoil.filters import TicketFilter
@@ -168,7 +170,9 @@ def test_clean_receipts_leaving_are_counted_by_the_purges_index(large: Connectio
     large.rollback()
 
 
-@pytest.mark.parametrize("read", ["tickets of a view model", "candidates of a queue", "what finished"])
+@pytest.mark.parametrize(
+    "read", ["tickets of a view model", "candidates of a queue", "priorities", "what finished"]
+)
 def test_what_the_charts_and_the_house_s_pages_ask_of_tickets_is_bounded_by_an_index(
     large: Connection, read: str
 ) -> None:
@@ -184,6 +188,9 @@ def test_what_the_charts_and_the_house_s_pages_ask_of_tickets_is_bounded_by_an_i
             assert view_models.tickets(large, "View3")["done"].n == view_models.MOST_TICKETS
         elif read == "candidates of a queue":
             assert splits.candidates(large, "q1", now) > 0
+        elif read == "priorities":
+            overtaken(large, "q1", now, 60)
+            put_off(large, "q1", now)
         else:
             flow.read(large, now - timedelta(seconds=12), now - timedelta(seconds=2))
     finally:
