@@ -81,8 +81,8 @@ def seconds_to_next(connection: Connection, queue: str, within_seconds: float) -
         "ORDER BY due_at, id LIMIT 1) AS due_at"
         for p in (1, 3, 5, 7, 9)
     )
-    wait = f"-{elapsed_ms(dialect, 'n.due_at')}"
-    first = text(f"SELECT {wait} FROM (SELECT min(due_at) AS due_at FROM ({probes}) p) n")
+    wait = f"-{elapsed_ms(dialect, 'nearest.due_at')}"
+    first = text(f"SELECT {wait} FROM (SELECT min(due_at) AS due_at FROM ({probes}) probes) nearest")
     found = connection.execute(first, {"queue": queue}).scalar()
     return None if found is None else max(0.0, float(found) / 1000)
 
