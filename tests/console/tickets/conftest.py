@@ -1,0 +1,59 @@
+"""A table of tickets that is large enough for a wrong plan to show; made once for all who look at plans."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, bindparam, create_engine, text
+
+from console.database import BY_AN_INDEX
+from counterfoil.columns import Utc
+from counterfoil.pooler import set_for_each
+from counterfoil.sqlite import prepare
+from tests.console.tickets.cast import many
+from tests.servers.databases import fresh_postgresql, fresh_sqlite
+
+COUNT = 200_000
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def large(
+    request: pytest.FixtureRequest, run_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
+    if request.param == "sqlite":
+        yield from _filled(fresh_sqlite(run_folder, tmp_path_factory.mktemp("large") / "large.sqlite3"))
+    else:
+        server = request.getfixturevalue("postgresql_server_url")
+        with fresh_postgresql(run_folder, server) as url:
+            yield from _filled(url)
+
+
+_PARAMS = """
+INSERT INTO counterfoil_params (ticket_id, name, value)
+SELECT id, 'order_id', CASE WHEN id % 20000 = 0 THEN 'rare' ELSE 'common' END FROM counterfoil_tickets
+WHERE id % 10 = 0
+"""
+
+
+# Long over: 40,000 that ended in the ten seconds that the sampler reads would be a reason to read everything.
+_ATTEMPTS = text(
+    """
+INSERT INTO counterfoil_attempts (ticket_id, claim, outcome, app_version, ended_at)
+SELECT id, 1, 'error', 'a1b2c3', :ended FROM counterfoil_tickets WHERE id % 5 = 0
+"""
+).bindparams(bindparam("ended", LONG_AGO, Utc()))
+
+
+def _filled(url: str) -> Iterator[Connection]:
+    engine = prepare(create_engine(url))
+    if engine.dialect.name == "postgresql":
+        set_for_each(engine, **BY_AN_INDEX)
+    with engine.connect() as connection:
+        many(connection, COUNT)
+        for statement in (text(_PARAMS), _ATTEMPTS, text("ANALYZE")):
+            connection.execute(statement)
+        connection.commit()
+        yield connection
+    engine.dispose()
