@@ -52,7 +52,7 @@ def _filled(url: str) -> Iterator[Connection]:
         set_for_each(engine, **BY_AN_INDEX)
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            # Of a sample of few the very row that is looked for may be one, by chance: it would pass for common.
+            # The very row that is looked for may be in a small sample, by chance: it would pass for common.
             connection.execute(text("SET default_statistics_target = 1000"))
             connection.commit()
         many(connection, COUNT)
