@@ -65,12 +65,15 @@ def seed(engine: Engine, tickets: int, seed_of_chance: int = 1) -> int:
 
 
 def _know(connection: Connection) -> None:
+    """What workers would have registered."""
     rows = [{"name": f"Seed.work{n}", "queue": QUEUES[n % len(QUEUES)]} for n in range(30)]
     known = (
         "INSERT INTO counterfoil_view_models (name, sort, queue) VALUES (:name, 'target', :queue) "
         "ON CONFLICT DO NOTHING"
     )
     connection.execute(text(known), rows)
+    queues = "INSERT INTO counterfoil_queues (name) VALUES (:name) ON CONFLICT DO NOTHING"
+    connection.execute(text(queues), [{"name": name} for name in QUEUES])
 
 
 def _base(chance: random.Random, count: int) -> Iterator[dict[str, Any]]:
