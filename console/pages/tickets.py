@@ -12,7 +12,7 @@ from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
 from counterfoil.search.grammar import MOST_CHARACTERS
 
-from .. import etags
+from .. import etags, facets
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
@@ -53,7 +53,8 @@ def _told(complaint: FilterError | CursorError) -> dict[str, Any]:
 
 def wanted_of(args: Any) -> TicketFilter:
     """The filter of an address. Raises FilterError."""
-    return TicketFilter.parse(args.items(multi=True), besides=NOT_THE_FILTERS)
+    pairs = list(args.items(multi=True))
+    return facets.fold(TicketFilter.parse(pairs, besides=(*NOT_THE_FILTERS, *facets.NAMES)), pairs)
 
 
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
@@ -72,12 +73,28 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "tabs": TABS_SHOWN,
         "queues": known.queue_names(connection, wanted.queue),
         "view_models": known.view_model_names(connection, wanted.view),
+        "more_facets": lambda: _more_facets(connection, wanted),
         "verbs": bulk_verbs(wanted.tab),
         "saved": searches.saved(connection, g.user.id),
         "may": g.user.may("operator"),
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),
         "here": url_for("tickets") + ("?" + request.query_string.decode() if request.query_string else ""),
+    }
+
+
+def _more_facets(connection: Connection, wanted: TicketFilter) -> dict[str, Any]:
+    """What the menus behind "More filters" offer and say; the page asks for it, its list alone does not."""
+    apart = facets.taken_apart(wanted)
+    return {
+        "rest": apart.rest,
+        "chosen": apart.chosen,
+        "any": bool(apart.chosen or wanted.error or wanted.batch),
+        "errors": known.causes(connection, wanted.error),
+        "classes": known.root_classes(connection, apart.chosen.get("class")),
+        "batches": known.batches(connection, wanted.batch),
+        "ages": facets.choices("age"),
+        "outcomes": facets.choices("outcome"),
     }
 
 

@@ -60,6 +60,13 @@ SEARCHES = (
     "not (label:acme or kept:yes)",
     "version:a1b2c3 attempts:>2 age:<2h",
     "tab:retrying priority:<=high opened_by:ada",
+    *(
+        "root:Customer age:<1h",
+        "age:<1w",
+        "state:done attempts:<2",
+        "state:done attempts:>1",
+        "kind:precondition",
+    ),
 )
 FILTERS = [
     *({"tab": tab, "window": window} for tab in TABS for window in ("1h", "7d")),
@@ -68,6 +75,9 @@ FILTERS = [
     *({"tab": tab, "root": "Customer!7"} for tab in TABS),
     *({"tab": tab, "q": "acme 77"} for tab in TABS),
     {"tab": "errored", "queue": "absent"},
+    *({"tab": tab, "q": "root:Customer"} for tab in ("all", "done", "retrying")),
+    *({"tab": tab, "error": "absent"} for tab in ("all", "errored", "retrying")),
+    *({"tab": tab, "batch": "7"} for tab in ("all", "errored")),
     {"q": "12345"},
     *({"q": words} for words in SEARCHES),
 ]
