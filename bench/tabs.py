@@ -10,6 +10,8 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from contextlib import suppress
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 
 PASSWORD = "a long pass phrase"
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
@@ -58,10 +60,19 @@ class Person:
             return error.code, tag
 
 
+def keep_open(person: Person, tabs: int, over: Event, told: "Queue[dict[str, int]]") -> None:
+    """So many tabs until it is over; then what they did."""
+    did = Counter[str]()
+    for _ in range(tabs):
+        Tab(person, over, did).start()
+    over.wait()
+    told.put(dict(did))
+
+
 class Tab(threading.Thread):
     """An open list: hears its stream, and fetches its rows at most once a second when something changed."""
 
-    def __init__(self, person: Person, over: threading.Event, did: Counter[str]) -> None:
+    def __init__(self, person: Person, over: Event, did: Counter[str]) -> None:
         super().__init__(daemon=True)
         self.person = person
         self.over = over
