@@ -32,6 +32,7 @@ from . import (
     strings,
     ticket_rows,
     ticket_words,
+    timeline,
     times,
     words,
 )
@@ -76,7 +77,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     CSRFProtect(app)
     for part in (
         headers, compressed, answers, errors, assets, times, layout, limits, strings, words, drawn,
-        ticket_words, ticket_rows, failure_words, operation_words, changes, live, wait,
+        ticket_words, ticket_rows, failure_words, operation_words, changes, live, wait, timeline,
     ):  # fmt: skip
         part.install(app)
     return app

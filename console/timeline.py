@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import Flask
+
 from counterfoil.ticket import FINAL
 from counterfoil.undo import may_be_undone
 
@@ -35,6 +37,16 @@ class Event:
     operation_id: int | None = None
     undo: int | None = None
     """The trail's entry, when its act may still be taken back."""
+
+
+def install(app: Flask) -> None:
+    """Give templates the words."""
+    app.jinja_env.globals.update(did_word=did_word)
+
+
+def did_word(entry: Any) -> str:
+    """What an entry of the trail says was done; the verb itself where nothing was, or there is no word."""
+    return str(entry.verb) if entry.refused or entry.verb not in DONE else gettext(DONE[entry.verb])
 
 
 def timeline(told: Told) -> list[Event]:
@@ -73,7 +85,7 @@ def _entry(entry: Any, undoable: bool) -> Event:
     return Event(
         entry.at,
         "is-bad" if entry.verb == "fail" else "",
-        gettext(DONE[entry.verb]) if entry.verb in DONE else entry.verb,
+        did_word(entry),
         entry.actor,
         entry.reason,
         entry.operation_id,

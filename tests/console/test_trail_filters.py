@@ -62,3 +62,15 @@ def test_what_was_purged_says_so_and_leads_to_what_is_left(vera: Browser, past: 
     shown = vera.get("/trail").text
     assert shown.count(">purged<") == 5
     assert "purged" not in vera.get(f"/trail?ticket={past}").text.partition("<tbody>")[2]
+
+
+def test_an_entry_says_what_was_done_in_the_timeline_s_words_and_leads_on_by_its_verb(
+    vera: Browser, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        act = {"actor": "ada", "via": "console", "ticket_id": 7, "at": NOON}
+        connection.execute(insert(TrailEntry).values(act | {"verb": "run-now"}))
+    page = vera.get("/trail?verb=run-now").text
+    assert ">made due at once</a>" in page
+    assert 'href="/trail?verb=run-now"' in page
+    assert 'translate="no">pause</a>' in vera.get("/trail?verb=pause").text
