@@ -84,6 +84,17 @@ def test_a_paused_queue_a_queue_behind_and_one_without_a_worker_are_findings(
     assert HOSTILE not in page
 
 
+def test_a_queue_s_failing_figure_leads_to_its_own_errored_tickets(engine: Engine, vera: Browser) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(Queue).values(name="mail"))
+        figures = {"mail": {"failing": 4, "attempts": 9}}
+        connection.execute(insert(Sample).values(counts={}, queues=figures, rates={}))
+    for path in ("/queues", "/queues/mail"):
+        assert re.search(r'href="/tickets\?queue=mail&amp;tab=errored">4(</a>| of 9)', vera.get(path).text), (
+            path
+        )
+
+
 def test_staged_tickets_that_nobody_released_are_a_finding(engine: Engine, vera: Browser) -> None:
     _house(engine)
     with engine.begin() as connection:
