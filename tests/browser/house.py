@@ -78,7 +78,7 @@ def _addresses(process: subprocess.Popen[bytes], data: Path, log: Path) -> House
             re.findall(r"^  (console|shop|first administrator)\b\D*?(http\S+)$", log.read_text(), re.M)
         )
 
-    found = wait_for(lambda: len(told := announced()) == 3 and told, 60, log)
+    found = wait_for(lambda: len(told := announced()) == 3 and told, 180, log)
     return House(found["console"], found["shop"], found["first administrator"], data, log)
 
 

@@ -1,4 +1,4 @@
-"""An application that knows customers; others insert tickets for them by plain SQL."""
+"""An application that knows subscribers; others insert tickets for them by plain SQL."""
 
 import os
 
@@ -12,11 +12,11 @@ class Base(DeclarativeBase):
     """Of the application's own tables."""
 
 
-@root(label=lambda customer: customer.name)
-class Customer(Base):
+@root(label=lambda subscriber: subscriber.name)
+class Subscriber(Base):
     """Somebody who gets a number."""
 
-    __tablename__ = "customers"
+    __tablename__ = "subscribers"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     number: Mapped[int | None]

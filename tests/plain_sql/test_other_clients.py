@@ -20,7 +20,7 @@ def engine(postgresql_url: str) -> Iterator[Engine]:
     made = make_engine(postgresql_url)
     Base.metadata.create_all(made)
     with made.begin() as connection:
-        connection.execute(text("INSERT INTO customers (id, name) VALUES (1, 'ACME'), (2, 'Binford')"))
+        connection.execute(text("INSERT INTO subscribers (id, name) VALUES (1, 'ACME'), (2, 'Binford')"))
     yield made
     made.dispose()
 
@@ -35,7 +35,7 @@ def test_tickets_inserted_by_psql_and_by_node_are_run_and_done(
         with listening(engine, redis_url) as scheduler:
             hears(scheduler)
             for number, insert in enumerate(inserters, 1):
-                ticket = insert(postgresql_url, "Customer.assign_number", f"Customer!{number}")
+                ticket = insert(postgresql_url, "Subscriber.assign_number", f"Subscriber!{number}")
                 # Nobody rings but the listener.
                 wait_until(
                     lambda at=ticket: stage.row(at).state == "done",
@@ -43,10 +43,10 @@ def test_tickets_inserted_by_psql_and_by_node_are_run_and_done(
                     story=lambda at=ticket: stage.story(at),
                 )
                 row = stage.row(ticket)
-                assert (row.queue, row.lane, row.priority) == ("numbers", f"number:Customer!{number}", 3)
+                assert (row.queue, row.lane, row.priority) == ("numbers", f"number:Subscriber!{number}", 3)
                 assert (row.attempts, row.receipt, row.opened_via) == (1, f"number {1000 + number}", "sql")
                 assert row.delete_time is not None
-        assert [tuple(row) for row in stage.query("SELECT id, number FROM customers ORDER BY id")] == [
+        assert [tuple(row) for row in stage.query("SELECT id, number FROM subscribers ORDER BY id")] == [
             (1, 1001),
             (2, 1002),
         ]
