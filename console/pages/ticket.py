@@ -26,6 +26,7 @@ from ..queries.view_models import Usual, usual
 from ..strings import gettext
 from ..ticket_words import VERB_ICONS
 from ..timeline import timeline
+from ..way import way
 from ..why import reasons
 from .ticket_data import named, raw, sees_params
 
@@ -61,6 +62,7 @@ def context(connection: Connection, told: queries.Told, now: datetime) -> dict[s
     return acts_context(told, now) | {
         "told": told,
         "reasons": reasons(row, standing(connection, row, now)) if waits else [],
+        "way": way(told),
         "events": timeline(told),
         "attempts": attempts(told),
         "latest": _latest(told),
