@@ -5,7 +5,7 @@ import re
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
-from .schema import SchemaOutOfDate
+from .out_of_date import SchemaOutOfDate
 
 _SAID = re.compile(r'no such table: counterfoil_|relation "counterfoil_\w+" does not exist')
 

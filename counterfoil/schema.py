@@ -13,12 +13,9 @@ from sqlalchemy.pool import NullPool
 
 from . import sqlite, sqlite_statistics
 from .database import make_engine
+from .out_of_date import SchemaOutOfDate as SchemaOutOfDate
 
 VERSION_TABLE = "counterfoil_alembic_version"
-
-
-class SchemaOutOfDate(RuntimeError):
-    """The database's schema is not the one that this code needs."""
 
 
 def _folder() -> Path:

@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from counterfoil import catalogue
 from counterfoil.host import Counterfoil
+from counterfoil.out_of_date import SchemaOutOfDate
 from counterfoil.queue_names import QUEUE_NAME
 from counterfoil.queue_rows import name_queues
-from counterfoil.schema import SchemaOutOfDate
 from counterfoil.settings import Settings, SettingsError
 from counterfoil.tables import Process
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from ..declaration import RegistryError
 from ..missing_tables import without_tables
-from ..schema import SchemaOutOfDate
+from ..out_of_date import SchemaOutOfDate
 from ..settings import SettingsError, read_settings
 from .group import CONFIGURATION, FAILED, Stop
 from .siblings import Shadowed
