@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,9 +123,11 @@ def test_it_ends_after_its_own_limit_and_may_be_looked_at_again(browser: Client,
 def test_the_fragment_asks_again_until_there_is_nothing_to_wait_for(
     engine: Engine, browser: Client, token: str
 ) -> None:
-    fragment = browser.get(f"/wait/{token}", headers={"HX-Request": "true"}).text
-    assert fragment == browser.get(f"/wait/{token}?fragment=1").text
+    until = f"until={int(time.time()) + 600}"  # without it each answer says its own
+    fragment = browser.get(f"/wait/{token}?{until}", headers={"HX-Request": "true"}).text
+    assert fragment == browser.get(f"/wait/{token}?{until}&fragment=1").text
     assert fragment.startswith("<div ")
+    assert until in fragment
     assert f'hx-get="/wait/{token}?' in fragment
     become(engine, token, "done")
     assert "hx-get" not in browser.get(f"/wait/{token}?fragment=1").text
