@@ -45,34 +45,46 @@ def postponed(bench: Bench, ticket: int, reason: str) -> None:
 def test_a_deadlock_is_postponed_and_run_again_at_once(postgresql: Engine) -> None:
     bench = Bench(postgresql)
     accounts(bench)
-    other = postgresql.connect()
     runs: list[int] = []
+    other_one: list[int] = []
+
+    def come_for_the_first() -> None:
+        with postgresql.begin() as other:
+            other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # the one who gives way is the work
+            other_one.append(other.execute(text("SELECT pg_backend_pid()")).scalar_one())
+            book(other, 2)
+            book(other, 1)
+
+    def until_it_waits() -> None:
+        stands = text("SELECT cardinality(pg_blocking_pids(:pid))")
+        with postgresql.connect() as looking:
+            while crossing.is_alive():
+                if other_one and looking.execute(stands, {"pid": other_one[0]}).scalar():
+                    return
+                looking.rollback()
+                crossing.join(0.01)
+
+    crossing = threading.Thread(target=come_for_the_first)
+    watching = threading.Thread(target=until_it_waits)
 
     def work(ticket: Any) -> None:
         assert bench.current is not None
         runs.append(ticket.attempt)
         in_session(bench.current, "booked", ticket.id)
+        bench.current.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
         book(bench.current, 1)
-        book(bench.current, 2)  # the first time the other one holds it, and comes for account 1
-
-    def come_for_the_first() -> None:
-        with postgresql.connect() as looking:
-            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not looking.execute(text(waits)).scalar():
-                looking.rollback()
-        book(other, 1)
-        other.commit()
+        if len(runs) == 1:
+            crossing.start()
+            watching.start()
+            watching.join(60)
+        book(bench.current, 2)  # the first time the other one holds it, and has come for account 1
 
     bench.work("T.work", work)
     ticket = bench.open("T.work")
     claimed = bench.claim(bench.lease())
     assert claimed is not None
-    book(other, 2)
-    crossing = threading.Thread(target=come_for_the_first)
-    crossing.start()
     assert bench.run(claimed).verb == "postpone"
-    crossing.join(30)
-    other.close()
+    crossing.join(60)
     postponed(bench, ticket, "40P01")
     assert bench.drain() == [(ticket, "finish")]
     assert runs == [1, 1]
