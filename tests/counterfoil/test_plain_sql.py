@@ -113,7 +113,7 @@ def test_postgresql_notifies_of_rows_by_plain_sql_and_not_of_ours(postgresql_url
             session.add(Ticket(view_model="Mail.send"))
             session.commit()
         insert(engine, view_model="Mail.send", queue="last")
-        for notice in listener.notifies(timeout=10, stop_after=2):
+        for notice in listener.notifies(timeout=60, stop_after=2):
             heard.append((notice.channel, notice.payload))
     engine.dispose()
     assert heard == [("counterfoil", "numbers"), ("counterfoil", "last")]

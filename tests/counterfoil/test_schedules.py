@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from counterfoil import Ticket, catalogue, planting, schedule, target
 from counterfoil.acts import Actor, Refused
 from counterfoil.clock import later
+from counterfoil.columns import Utc, utc_text
 from counterfoil.declaration import RegistryError
 from counterfoil.inline import run_pending
 from counterfoil.registry import registry
@@ -20,6 +21,17 @@ from tests.counterfoil.firm import firm
 
 HOUR = timedelta(hours=1)
 OTTO = Actor("otto", "console")
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """It stands, in the middle of this minute: a fire that came meanwhile would be one more."""
+    now = datetime.now(UTC).replace(second=30, microsecond=0)
+    words = {"postgresql": f"CAST('{now.isoformat()}' AS timestamptz)", "sqlite": f"'{utc_text(now)}'"}
+    monkeypatch.setattr(planting, "stamp", lambda: literal(now, Utc()))
+    monkeypatch.setattr(planting, "MOMENT", words)
+    monkeypatch.setattr(planting, "_due", planting._due.__wrapped__)
+    return now
 
 
 @pytest.fixture
