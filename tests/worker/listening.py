@@ -51,7 +51,7 @@ def listening(
         yield scheduler
     finally:
         stop.ask()
-        thread.join(20)
+        thread.join(60)
         own.dispose()
         assert not thread.is_alive()
 

@@ -137,7 +137,7 @@ def test_a_scheduler_that_listens_ends_in_good_order_and_leaves_no_connection(
     thread.start()
     until(lambda: said(caplog, "listening for tickets that plain SQL inserts"))
     asked[0].ask()
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive()
     until(lambda: not Stage(engine).do(f"SELECT FROM pg_stat_activity WHERE {ITS_OWN}"))
     engine.dispose()

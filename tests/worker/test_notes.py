@@ -29,7 +29,7 @@ def line(n: int = 0, **more: Any) -> dict[str, Any]:
 def clerk(engine: Engine) -> Any:
     made = Clerk(clerk_engine(engine.url.render_as_string(hide_password=False)))
     yield made
-    assert made.close()
+    assert made.close(60)
 
 
 def test_lines_are_written_in_order_and_progress_stands_on_the_drains_row(
@@ -42,7 +42,7 @@ def test_lines_are_written_in_order_and_progress_stands_on_the_drains_row(
     for n in range(BATCH + 10):
         notes.take(line(n))
     notes.take({"progress": [3, 2**60, "far"], "ticket": 1})
-    notes.finish()
+    notes.finish(60)
     with engine.connect() as connection:
         logged = connection.execute(text("SELECT message FROM counterfoil_logs ORDER BY id")).scalars().all()
         drain = connection.execute(text("SELECT * FROM counterfoil_drains")).one()
@@ -92,15 +92,15 @@ def test_the_clerk_hands_back_errors_and_goes_on(clerk: Clerk) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        clerk.wait(fails)
-    assert clerk.wait(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+        clerk.wait(fails, 60)
+    assert clerk.wait(lambda connection: connection.execute(text("SELECT 1")).scalar_one(), 60) == 1
 
 
 def test_on_sqlite_no_connection_of_the_clerk_is_open_between_two_questions(
     clerk: Clerk, engine: Engine
 ) -> None:
-    clerk.wait(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
-    with clerk.still() as quiet:
+    clerk.wait(lambda connection: connection.execute(text("SELECT 1")).scalar_one(), 60)
+    with clerk.still(60) as quiet:
         assert quiet
         open_now = clerk.engine.pool.status()
         if engine.dialect.name == "sqlite":

@@ -37,6 +37,7 @@ def test_messages_arrive_in_order_and_whole(pipe: Pipe) -> None:
     assert pipe.heard() == []
 
 
+@pytest.mark.alone
 def test_a_full_pipe_does_not_block_the_work_and_what_was_dropped_is_counted(pipe: Pipe) -> None:
     started = time.monotonic()
     for n in range(4 * BACKLOG_LIMIT // 8_000):

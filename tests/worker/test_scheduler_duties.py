@@ -3,6 +3,8 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
@@ -11,6 +13,7 @@ from counterfoil import sweeps
 from counterfoil.clock import later, stamp
 from counterfoil.tables import Process
 from counterfoil.ticket import Ticket
+from worker.scheduler import sampler
 from worker.scheduler.batches import Batches
 from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
@@ -149,8 +152,9 @@ def test_the_ringer_gives_up_what_no_worker_has_known_for_the_grace(stage: Stage
     assert [stage.state(known), stage.state(unknown)] == ["pending", "errored"]
 
 
+@pytest.mark.alone
 def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: Stage) -> None:
-    ticket = stage.open(queue="soon", execute_earliest=timedelta(seconds=0.4))
+    ticket = stage.open(queue="soon", execute_earliest=timedelta(seconds=1))
     assert Waker(longest_seconds=5).act(stage.beat()) == 1
     assert stage.rings.rung == ["soon"]
     with stage.engine.connect() as connection:
@@ -160,20 +164,22 @@ def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: 
 
 @pytest.mark.alone
 def test_the_waker_rings_every_queue_once_for_what_is_due_at_one_moment(stage: Stage) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=0.5)
+    at = datetime.now(UTC) + timedelta(seconds=1)
     for queue in ("one", "two", "one", "two"):
         stage.open(queue=queue, execute_earliest=at)
     assert Waker(longest_seconds=5).act(stage.beat()) == 2
     assert sorted(stage.rings.rung) == ["one", "two"]
 
 
+@pytest.mark.alone
 def test_the_waker_leaves_what_has_been_due_for_long_to_the_ringer(stage: Stage) -> None:
     stage.open(queue="paused", execute_earliest=-HOUR)
-    stage.open(queue="soon", execute_earliest=timedelta(seconds=0.2))
+    stage.open(queue="soon", execute_earliest=timedelta(seconds=1))
     Waker(longest_seconds=5).act(stage.beat())
     assert stage.rings.rung == ["soon"]
 
 
+@pytest.mark.alone
 def test_the_waker_does_not_sleep_longer_than_a_beat(stage: Stage) -> None:
     stage.open(queue="much later", execute_earliest=HOUR)
     started = time.monotonic()
@@ -278,21 +284,22 @@ def test_one_bad_row_at_the_head_does_not_stop_the_lifeline(stage: Stage) -> Non
     assert {stage.state(ticket) for ticket in others} == {"pending"}
 
 
-def test_a_figure_that_is_dear_is_taken_less_often(stage: Stage) -> None:
-    taken: list[float] = []
+def test_a_figure_that_is_dear_is_taken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, taken = 1000.0, []
+    monkeypatch.setattr(sampler, "time", SimpleNamespace(monotonic=lambda: clock))
 
     def take(connection: Connection, now: datetime) -> int:
-        taken.append(time.monotonic())
-        time.sleep(0.1)
+        nonlocal clock
+        taken.append(clock)
+        clock += 0.125
         return len(taken)
 
-    paced = Paced(take, 0.0)
-    while len(taken) < 2:
-        with stage.engine.connect() as connection:
-            paced.refresh(connection, datetime.now(UTC))
-        assert not taken or time.monotonic() - taken[0] < 30
-    assert taken[1] - taken[0] >= 1.0  # ten times its cost
-    assert paced.value == 2
+    paced, connection = Paced(take, 0.0), cast(Connection, None)
+    for _ in range(40):
+        paced.refresh(connection, datetime.now(UTC))
+        clock += 0.0625
+    assert [at - taken[0] for at in taken] == [0.0, 1.25, 2.5]  # ten times its cost
+    assert paced.value == 3
 
 
 def test_batches_closes_what_is_complete_and_opens_the_follow_up(stage: Stage) -> None:

@@ -132,6 +132,7 @@ def test_a_spare_that_is_told_before_it_is_warm_leaves_the_rest_out(made: Any) -
 def test_a_spare_that_died_while_it_waited_costs_a_fork_and_is_replaced_with_back_off(
     made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stables, "FIRST_BACK_OFF_SECONDS", 60.0)
     stable = made()
     pid = waiting(stable)
     os.kill(pid, signal.SIGKILL)
@@ -141,7 +142,7 @@ def test_a_spare_that_died_while_it_waited_costs_a_fork_and_is_replaced_with_bac
     assert words(horse)[0]["pid"] == horse.pid
     stable.keep_spare()
     assert stable.spare is None  # not yet
-    monkeypatch.setattr(stables.time, "monotonic", lambda now=time.monotonic: now() + 1.1)
+    monkeypatch.setattr(stables.time, "monotonic", lambda now=time.monotonic: now() + 61.0)
     stable.keep_spare()
     assert stable.spare not in (None, pid)
 

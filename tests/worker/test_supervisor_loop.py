@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.supervisor import restarts
 from worker.supervisor.child import Plan
 from worker.supervisor.loop import Loop
 from worker.supervisor.output import Output
@@ -21,7 +22,7 @@ from worker.supervisor.restarts import Restarts
 ROOT = Path(__file__).parents[2]
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
@@ -69,8 +70,15 @@ def test_lines_of_children_bear_their_name() -> None:
     assert "greeter     | unfinished\n" in told
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> float:
+    """The first back-off, in seconds: a tenth of what it is."""
+    monkeypatch.setattr(restarts, "FIRST_SECONDS", restarts.FIRST_SECONDS / 10)
+    return restarts.FIRST_SECONDS
+
+
 def test_what_dies_is_started_again_with_its_reason_and_after_the_fifth_death_it_gives_up(
-    tmp_path: Path,
+    tmp_path: Path, hurried: float
 ) -> None:
     starts = tmp_path / "starts"
     started = time.monotonic()
@@ -79,15 +87,15 @@ def test_what_dies_is_started_again_with_its_reason_and_after_the_fifth_death_it
     assert len(starts.read_text().split()) == 5
     assert told.count("weak was killed by SIGKILL; starting it again in") == 4
     assert "giving up: weak was killed by SIGKILL, the 5th time within a minute" in told
-    # 0.5 + 1 + 2 + 4 seconds of back-off
-    assert time.monotonic() - started > 7
+    # 1 + 2 + 4 + 8 times the first back-off
+    assert time.monotonic() - started > 14 * hurried
 
 
 def test_back_off_doubles_and_old_deaths_are_forgotten() -> None:
-    restarts = Restarts()
-    assert [restarts.after_death(float(n)) for n in range(4)] == [0.5, 1, 2, 4]
-    assert restarts.after_death(100) == 0.5
-    assert [restarts.after_death(101.0 + n) for n in range(4)] == [1, 2, 4, None]
+    deaths = Restarts()
+    assert [deaths.after_death(float(n)) for n in range(4)] == [0.5, 1, 2, 4]
+    assert deaths.after_death(100) == 0.5
+    assert [deaths.after_death(101.0 + n) for n in range(4)] == [1, 2, 4, None]
 
 
 def test_a_refused_configuration_is_not_tried_again(tmp_path: Path) -> None:
@@ -99,6 +107,7 @@ def test_a_refused_configuration_is_not_tried_again(tmp_path: Path) -> None:
     assert "giving up: refusing refused its configuration (exit code 2)" in told
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_command_that_is_not_there_is_named() -> None:
     code, told = run([Plan("ghost", ["/nonexistent/ghost"])])
     assert code == 1
@@ -134,7 +143,7 @@ def test_a_child_starts_after_those_it_needs_are_ready_and_these_are_stopped_las
         Plan("user", sh(user), after=("base",)),
         Plan("base", sh(base), ready=mark.exists, last=True),
     ]
-    loop = Loop(plans, Output(["user", "base"], stream), 5)
+    loop = Loop(plans, Output(["user", "base"], stream), 60)
     loop.when_ready({"base", "user"}, lambda: announced.append("ready"))
     threading.Thread(target=when, args=(loop,), daemon=True).start()
     assert loop.run() == 0
@@ -142,6 +151,7 @@ def test_a_child_starts_after_those_it_needs_are_ready_and_these_are_stopped_las
     assert order.read_text().split() == ["user", "base"]
 
 
+@pytest.mark.alone
 def test_what_ignores_term_is_killed_with_all_its_group_after_the_grace(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     stubborn = f"trap '' TERM; sleep 1000 & echo $$ $! > {pids}; wait; sleep 1000"
@@ -159,6 +169,7 @@ def test_what_ignores_term_is_killed_with_all_its_group_after_the_grace(tmp_path
         until(lambda pid=pid: not alive(pid))  # type: ignore[misc]
 
 
+@pytest.mark.alone
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
 

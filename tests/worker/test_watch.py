@@ -56,7 +56,7 @@ class Scene:
     def hear(self, message: Message) -> None:
         self.heard.append(message)
 
-    def watch(self, body: Callable[[Page, Mouth, Wish], Any], grace_seconds: float = 5.0) -> Watch:
+    def watch(self, body: Callable[[Page, Mouth, Wish], Any], grace_seconds: float = 60.0) -> Watch:
         reading, writing = open_pipe()
         ear = Ear(reading)
         pid = fork_horse(lambda wish: body(self.page, Mouth(writing), wish), forget=ear.close)
@@ -64,7 +64,7 @@ class Scene:
         self.pids.append(pid)
         return Watch(pid, self.page, ear, self, self.stop, renew_seconds=0.1, grace_seconds=grace_seconds)
 
-    def see(self, body: Callable[[Page, Mouth, Wish], Any], grace_seconds: float = 5.0) -> Ending:
+    def see(self, body: Callable[[Page, Mouth, Wish], Any], grace_seconds: float = 60.0) -> Ending:
         watch = self.watch(body, grace_seconds)
         try:
             return watch.until_end()
@@ -194,9 +194,12 @@ def test_an_answer_about_a_ticket_that_is_over_does_not_end_the_next_one(
 ) -> None:
     monkeypatch.setattr("worker.watch.FENCE_CHECK_SECONDS", 0.1)
     late: list[Future[bool]] = []
+    gate, opens = os.pipe()
 
     def asked() -> "Future[bool]":
         late.append(Future())
+        if len(late) == 1:
+            os.write(opens, b".")  # asked about the first: its work may end
         return late[-1]
 
     scene.ours = asked
@@ -204,7 +207,7 @@ def test_an_answer_about_a_ticket_that_is_over_does_not_end_the_next_one(
     def body(page: Page, mouth: Mouth, wish: Wish) -> None:
         for fence in ("a" * 32, "b" * 32):
             page.write(running(fence=fence))
-            time.sleep(0.5)
+            os.read(gate, 1)
         page.write(Record())
 
     watch = scene.watch(body)
@@ -214,11 +217,17 @@ def test_an_answer_about_a_ticket_that_is_over_does_not_end_the_next_one(
     def keep(record: Record) -> None:
         if record.fence.startswith("b") and late and not late[0].done():
             late[0].set_result(False)
-        original(record)
+            original(record)
+            os.write(opens, b".")  # answered in the middle of the second
+        else:
+            original(record)
 
     watch._keep_fence = keep  # type: ignore[method-assign]
     assert watch.until_end().cause is Cause.DONE
+    assert late[0].done()
     watch.ear.close()
+    for end in (gate, opens):
+        os.close(end)
 
 
 def test_the_wish_to_stop_is_passed_on_once_and_the_horse_ends_by_itself(scene: Scene) -> None:
