@@ -42,7 +42,7 @@ def test_a_dear_look_at_everything_is_taken_less_often() -> None:
 
 
 def test_tickets_of_the_last_seconds_are_never_passed_over() -> None:
-    floors = Floors()
+    floors = Floors(lambda: 100.0)
     floors.found(5, NOON, NOON, 0.0)
     assert max(floors.now()) == NOON - timedelta(seconds=5)
 
@@ -81,6 +81,7 @@ def old(postgresql_url: str) -> Any:
 
 def test_beside_an_old_transaction_claims_do_not_walk_over_all_that_was_done(old: Bench) -> None:
     drain = old.lease()
+    drain.floors.clock = lambda: 100.0  # what it remembers is not forgotten while a slow machine explains
 
     def pages() -> int:
         return max(one.amount for one in touched(old.engine, lambda c: claim.ride(c, drain)))
