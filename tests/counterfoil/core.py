@@ -1,6 +1,6 @@
 """What the core's tests share: a registry of their own, a drain without RQ, a table for effects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,11 +66,18 @@ class Bench:
 
     def open(self, view_model: str, **columns: Any) -> int:
         """A ticket by plain SQL; values that are text in the database as text."""
-        given = {"view_model": view_model} | columns
+        return self.open_each(view_model, [columns])[0]
+
+    def open_each(self, view_model: str, rows: Iterable[dict[str, Any]]) -> list[int]:
+        """The same for many, one by one in one transaction."""
+        opened = []
         with self.engine.begin() as connection:
-            values = ", ".join(f":{name}" for name in given)
-            sql = f"INSERT INTO counterfoil_tickets ({', '.join(given)}) VALUES ({values})"
-            return int(connection.execute(text(sql + " RETURNING id"), given).scalar_one())
+            for columns in rows:
+                given = {"view_model": view_model} | columns
+                values = ", ".join(f":{name}" for name in given)
+                sql = f"INSERT INTO counterfoil_tickets ({', '.join(given)}) VALUES ({values}) RETURNING id"
+                opened.append(int(connection.execute(text(sql), given).scalar_one()))
+        return opened
 
     def lease(self, queue: str = "default", seconds: float = 60) -> DrainLease:
         with self.engine.begin() as connection:

@@ -33,7 +33,8 @@ def instant(bench: Bench, seconds: float) -> str:
 
 
 def has_turn(bench: Bench, *tickets: int) -> list[bool]:
-    return [bool(bench.row(ticket).turn) for ticket in tickets]
+    found = {row.id: bool(row.turn) for row in bench.all("SELECT id, turn FROM counterfoil_tickets")}
+    return [found[ticket] for ticket in tickets]
 
 
 def claim(bench: Bench, queue: str = "default") -> Claimed | None:
@@ -260,7 +261,7 @@ def test_an_urgent_one_behind_a_waiting_minor_holder_goes_first(bench: Bench) ->
 def test_a_busy_lane_at_the_head_is_swept_and_the_next_candidate_claimed(bench: Bench) -> None:
     bench.work("T.other", lane="M")
     urgent = bench.open("T.laned", priority=3)
-    stale = [bench.open("T.laned", priority=9) for _ in range(300)]
+    stale = bench.open_each("T.laned", [{"priority": 9}] * 300)
     behind = bench.open("T.other", priority=9)
     claimed(bench, urgent)
     bench.execute("UPDATE counterfoil_tickets SET turn = true WHERE state = 'pending'")
@@ -309,7 +310,7 @@ def test_a_beat_goes_on_where_the_last_one_ended(bench: Bench) -> None:
 
 def test_a_hundred_idle_lanes_are_repaired_by_one_beat(bench: Bench) -> None:
     bench.work("T.many", lane="lane {root_id}")
-    tickets = [bench.open("T.many", root_id=f"C!{n % 100}") for n in range(300)]
+    tickets = bench.open_each("T.many", [{"root_id": f"C!{n % 100}"} for n in range(300)])
     bench.execute("UPDATE counterfoil_tickets SET turn = false")
     with bench.engine.begin() as connection:
         assert lanes.repair(connection)[0] == 100
