@@ -17,7 +17,7 @@ CAST = {
     "tried": {"state": "errored", "attempts": 3, "opened_by": "ada", "error": "BankError: 100% down"},
     "lost": {"state": "errored", "attempts": 1, "error_kind": "lost", "error": None},
     "kept": {"state": "done", "kept": NOW + timedelta(days=9), "batch_id": 7},
-    "retrying": {"claims": 2, "attempts": 2, "retry_at": NOW + timedelta(hours=1), "error": "OSError: no"},
+    "retrying": {"claims": 2, "attempts": 2, "retry_at": NOW + timedelta(days=9), "error": "OSError: no"},
 }
 
 
