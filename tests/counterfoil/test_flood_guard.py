@@ -191,19 +191,21 @@ def test_no_last_change_is_lost_however_worker_and_writer_meet(engine: Engine) -
 
     worker = Thread(target=work)
     worker.start()
-    for value in range(1, CHANGES + 1):
-        with Session(engine) as session:
-            session.execute(text("UPDATE source SET value = :value"), {"value": value})
-            ticket = Ticket(view_model="Source.copy", guard=True)
-            session.add(ticket)
-            session.commit()
-            behind.append(ticket.waiting_id)
-        while value % 10 == 0 and read[-1:] != [value]:
-            assert worker.is_alive(), f"{value} was written, {read[-1:]} was read last, and nothing waits"
-            if not bench.all("SELECT 1 FROM counterfoil_tickets WHERE state <> 'done'"):
-                assert read[-1] == value
-    over.set()
-    worker.join(30)
+    try:
+        for value in range(1, CHANGES + 1):
+            with Session(engine) as session:
+                session.execute(text("UPDATE source SET value = :value"), {"value": value})
+                ticket = Ticket(view_model="Source.copy", guard=True)
+                session.add(ticket)
+                session.commit()
+                behind.append(ticket.waiting_id)
+            while value % 10 == 0 and read[-1:] != [value]:
+                assert worker.is_alive(), f"{value} was written, {read[-1:]} was read last, and nothing waits"
+                if not bench.all("SELECT 1 FROM counterfoil_tickets WHERE state <> 'done'"):
+                    assert read[-1] == value
+    finally:
+        over.set()
+        worker.join(60)
     assert read[-1] == CHANGES
     assert len(read) + len([each for each in behind if each is not None]) == CHANGES
 

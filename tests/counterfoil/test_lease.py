@@ -131,7 +131,7 @@ def test_two_who_add_slots_at_once_both_get_one(postgresql_url: str) -> None:
         thread = threading.Thread(target=second)
         thread.start()
         wait_for_a_lock(engine)
-    thread.join(10)
+    thread.join(60)
     engine.dispose()
     assert [lease.slot for lease in got if lease is not None] == [1, 2]
 
@@ -175,7 +175,8 @@ def wait_for_a_lock(engine: Engine) -> None:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    for _ in range(500):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         with engine.connect() as connection:
             if connection.execute(sql).scalar_one():
                 return
@@ -234,7 +235,7 @@ def test_a_finish_waits_for_a_sweep_and_is_not_thrown_away(postgresql_url: str, 
         thread = threading.Thread(target=lambda: outcome.append(bench.run(running)))
         thread.start()
         wait_for_a_lock(bench.engine)
-    thread.join(10)
+    thread.join(60)
     assert [made.verb for made in outcome] == ["finish"]
     assert bench.row(holder).turn
     bench.engine.dispose()

@@ -38,6 +38,11 @@ def _now(connection: Connection) -> str:
     return str(connection.execute(text(f"SELECT CAST({moment} AS TEXT)")).scalar_one())
 
 
+def _until(connection: Connection, drain_id: str) -> str:
+    until = text("SELECT CAST(until AS TEXT) FROM counterfoil_drains WHERE id = :id")
+    return str(connection.execute(until, {"id": drain_id}).scalar_one())
+
+
 def _drain(engine: Engine, chance: random.Random, held: list[Held]) -> None:
     until_end = time.monotonic() + SECONDS
     while time.monotonic() < until_end:
@@ -53,16 +58,13 @@ def _drain(engine: Engine, chance: random.Random, held: list[Held]) -> None:
             alive = renew_lease(connection, lease.id, LEASE_SECONDS)
         if alive and chance.random() < 0.7:
             with engine.begin() as connection:
-                until = _now(connection)  # before it gives up its slot
+                # Before it gives up its slot; and no longer than it had it, on a machine that stood still.
+                until = min(_now(connection), _until(connection, lease.id))
                 end_lease(connection, lease.id)
             held.append((since, until, True))
         else:
             with engine.begin() as connection:
-                row = connection.execute(
-                    text("SELECT CAST(until AS TEXT) FROM counterfoil_drains WHERE id = :id"),
-                    {"id": lease.id},
-                ).one()
-            held.append((since, row[0], False))
+                held.append((since, _until(connection, lease.id), False))
 
 
 def live_at_once(held: list[Held]) -> int:
