@@ -1,15 +1,17 @@
 """The purge: tickets with all that is theirs, what is left behind, the archive before it (E5, E6, F29)."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, literal, text
 
 from counterfoil import archive, leftovers, purge
 from counterfoil.acts import Actor, act
 from counterfoil.archive import Archive
+from counterfoil.columns import Utc
 from counterfoil.errors import Failure
 from counterfoil.settings import Settings
 from counterfoil.settle import remember
@@ -36,8 +38,10 @@ def bench(engine: Engine) -> Bench:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the archive is: not there yet."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the archive is: not there yet. It is one day's, also where midnight passes in a test."""
+    today = datetime.now(UTC)
+    monkeypatch.setattr(archive, "stamp", lambda: literal(today, Utc()))
     return tmp_path / "archive"
 
 
