@@ -13,6 +13,9 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from tests.servers import RedisServer
 from tests.servers.keeper import ask
+from tests.servers.process import free_port
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_fresh_database_is_migrated_and_empty(engine: Engine) -> None:
@@ -51,18 +54,26 @@ def test_a_private_redis_comes_back_on_its_port_and_empty(redis_server: RedisSer
         assert connection.get("a") is None
 
 
+def test_ports_are_free_in_a_row_and_no_other_process_gets_them() -> None:
+    first = free_port(3)
+    for port in range(first, first + 3):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+        code = f"from tests.servers import process; print(process._claim({port}))"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+        assert (other.stdout, other.stderr) == ("False\n" if sys.platform == "linux" else "True\n", "")
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["term", "kill"])
 def test_servers_end_with_a_run_that_is_killed(how: signal.Signals) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    )
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert holder.stdout
     folder = Path(holder.stdout.readline().strip())
     port = int(ask(folder, "redis").rsplit(":", 1)[1].split("/")[0])
     holder.send_signal(how)
     holder.wait()
     holder.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while folder.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not folder.exists()
@@ -74,5 +85,5 @@ HOLDER = """
 import time
 from tests.servers import Keeper
 print(Keeper().folder, flush=True)
-time.sleep(60)
+time.sleep(600)
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one build, one environment
+pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(400)]  # one build, one environment
 
 ROOT = Path(__file__).parents[2]
 PLACES = {

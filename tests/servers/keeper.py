@@ -68,7 +68,7 @@ class Keeper:
         """Stops every server and waits for it."""
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(120)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from .postgres import as_owner
-from .process import ServerDidNotStart, dies_with_its_parent, free_port, owner, wait_until
+from .process import ServerDidNotStart, dies_with_its_parent, end, free_port, owner, start
 
 SESSIONS = 5
 """Fewer than the clients of a test, so that they share."""
@@ -43,21 +43,11 @@ class PgBouncer:
         self.folder.mkdir(parents=True)
         self._write()
         command = dies_with_its_parent([find_pgbouncer(), str(self.folder / "pgbouncer.ini")])
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **as_owner()
-            )
-        wait_until(self._answers, self.process, self.log)
+        self.process = start(command, self._answers, self.log, cwd="/", **as_owner())
 
     def stop(self) -> None:
         """At once; its clients' connections end."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, signal.SIGTERM)
 
     def _write(self) -> None:
         place = f"host={self.server.host} port={self.server.port or 5432}"

@@ -8,7 +8,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from .process import ServerDidNotStart, free_port, owner, wait_until
+from .process import ServerDidNotStart, end, free_port, owner, start
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -67,21 +67,11 @@ class PostgresServer:
         command = [str(binaries / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         for name, value in {**self.settings, "unix_socket_directories": str(self.folder)}.items():
             command += ["-c", f"{name}={value}"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **as_owner()
-            )
-        wait_until(self._answers, self.process, self.log)
+        self.process = start(command, self._answers, self.log, cwd="/", **as_owner())
 
     def stop(self) -> None:
         """Immediate shutdown: nothing in it is worth a checkpoint."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, signal.SIGQUIT)
 
     def _make(self, binaries: Path) -> None:
         self.folder.mkdir(parents=True)

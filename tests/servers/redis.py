@@ -6,7 +6,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from .process import ServerDidNotStart, dies_with_its_parent, free_port, wait_until
+from .process import ServerDidNotStart, dies_with_its_parent, end, free_port, start
 
 
 def find_binary() -> str:
@@ -51,11 +51,7 @@ class RedisServer:
         command = [find_binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
         command += ["--appendonly", "no", "--databases", "64", "--dir", str(self.folder)]
         command += ["--unixsocket", str(self.socket)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                dies_with_its_parent(command), stdout=log, stderr=log, start_new_session=True
-            )
-        wait_until(self._answers, self.process, self.log)
+        self.process = start(dies_with_its_parent(command), self._answers, self.log)
 
     def stop(self) -> None:
         """Clean shutdown; without effect when it does not run."""
@@ -81,12 +77,7 @@ class RedisServer:
         if self.process is None:
             return
         self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(which)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process, which)
         self.process = None
 
     def _answers(self) -> bool:
