@@ -126,10 +126,10 @@ def run(port: int) -> None:
         def do_GET(self) -> None:
             self.answer(200, {"weather": desk.weather})
 
-    door.open()
-    serve(port + 1, Control)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    door.open()
+    serve(port + 1, Control)
     print(f"fulfilment service on http://127.0.0.1:{port}", flush=True)
     stopped.wait()

@@ -1,6 +1,5 @@
 """The shop on a database of the test's own, and its service as a process of its own."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from examples.shop.app import create_app
 from examples.shop.client import ServiceAway, call
 from examples.shop.db import db
+from tests.servers.process import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,36 +41,26 @@ def browser(shop: Flask) -> FlaskClient:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The fulfilment service, running; the shop knows where. Gives the address that takes its weather."""
-    port = two_free_ports()
+    port = free_port(2)
     command = [sys.executable, "-m", "examples.shop", "service", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     monkeypatch.setenv("SHOP_SERVICE_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("SHOP_SERVICE_TIMEOUT_SECONDS", "2")
+    monkeypatch.setenv("SHOP_SERVICE_TIMEOUT_SECONDS", "60")
     control = f"http://127.0.0.1:{port + 1}/weather"
-    end = time.monotonic() + 20
-    while True:
-        try:
-            call(control)
-            break
-        except ServiceAway:
-            assert time.monotonic() < end, "the service does not start"
-            time.sleep(0.05)
-    yield control
-    process.terminate()
-    assert process.wait(timeout=10) == 0
-
-
-def two_free_ports() -> int:
-    """A port that is free, and so is the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
+    end = time.monotonic() + 60
+    try:
+        while True:
             try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
+                call(control)
+                break
+            except ServiceAway:
+                assert time.monotonic() < end, "the service does not start"
+                time.sleep(0.05)
+        yield control
+    finally:
+        process.terminate()
+        code = process.wait(timeout=60)
+    assert code == 0
 
 
 def rows(database: Flask, query: str) -> list[tuple[object, ...]]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+
+from tests.servers.process import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -48,7 +49,7 @@ def test_readme_shows_a_picture_that_is_there_and_small() -> None:
     assert (ROOT / picture).stat().st_size < 300_000
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_readmes_lines_make_a_ticket_that_is_done(tmp_path: Path) -> None:
     code = PLAIN.read_text()
     for hunk in blocks("diff"):
@@ -58,7 +59,7 @@ def test_readmes_lines_make_a_ticket_that_is_done(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
     commands = re.sub(r"DATABASE_URL=\S+", f"DATABASE_URL={database}", commands)
     commands = re.sub(r"^pip install .*\n", "", commands)
-    commands = re.sub(r"^counterfoil up$", f"exec counterfoil up --port {free_port()}", commands, flags=re.M)
+    commands = re.sub(r"^counterfoil up$", f"exec counterfoil up --port {free_port(4)}", commands, flags=re.M)
     bin_folder = Path(sys.executable).parent
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("COUNTERFOIL_", "DATABASE_", "REDIS_"))},
@@ -91,12 +92,6 @@ def test_readmes_lines_make_a_ticket_that_is_done(tmp_path: Path) -> None:
         engine.dispose()
 
 
-def free_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
-
-
 @contextmanager
 def running(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[Path]:
     """A process with its output in a file; ended by TERM, and it has to end well."""
@@ -107,11 +102,11 @@ def running(command: list[str], folder: Path, environment: dict[str, str]) -> It
             yield log
         finally:
             process.terminate()
-            code = process.wait(timeout=40)
+            code = process.wait(timeout=120)
     assert code == 0, log.read_text()[-4000:]
 
 
-def wait_until(condition: Callable[[], object], log: Path, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], log: Path, seconds: float = 180) -> None:
     """Wait for something that another process does; its log when it does not."""
     end = time.monotonic() + seconds
     while True:

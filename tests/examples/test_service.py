@@ -19,10 +19,15 @@ def test_the_same_idempotency_key_is_one_shipment(service: str) -> None:
     ("weather", "said"),
     [("refuse", "refused"), ("503", "503 Service Unavailable"), ("hang", "timed out")],
 )
-def test_it_goes_away_and_comes_back(service: str, weather: str, said: str) -> None:
+def test_it_goes_away_and_comes_back(
+    service: str, weather: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call(service, {"weather": weather})
-    with pytest.raises(ServiceAway, match=said):
-        OrderClient().fulfill("a", ORDER)
+    with monkeypatch.context() as impatient:
+        if weather == "hang":
+            impatient.setenv("SHOP_SERVICE_TIMEOUT_SECONDS", "1")
+        with pytest.raises(ServiceAway, match=said):
+            OrderClient().fulfill("a", ORDER)
     call(service, {"weather": "ok"})
     assert OrderClient().fulfill("a", ORDER) == "S-000001"
 
