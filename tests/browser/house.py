@@ -37,7 +37,9 @@ class House:
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the database, read beside the running processes."""
-        connection = sqlite3.connect(f"file:{self.data / 'counterfoil.sqlite3'}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(
+            f"file:{self.data / 'counterfoil.sqlite3'}?mode=ro", uri=True, timeout=30
+        )
         try:
             return connection.execute(query, values).fetchall()
         finally:
@@ -65,7 +67,7 @@ def running_house(folder: Path, environment: Mapping[str, str] = QUICK) -> Itera
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            code = process.wait(timeout=40)
+            code = process.wait(timeout=120)
         finally:
             process.kill()
     assert code == 0, log.read_text()[-4000:]
@@ -75,7 +77,7 @@ def _addresses(process: subprocess.Popen[bytes], data: Path, log: Path) -> House
     def announced() -> dict[str, str]:
         assert process.poll() is None, log.read_text()[-4000:]
         return dict(
-            re.findall(r"^  (console|shop|first administrator)\b\D*?(http\S+)$", log.read_text(), re.M)
+            re.findall(r"^  (console|shop|first administrator)\b\D*?(http\S+)\n", log.read_text(), re.M)
         )
 
     found = wait_for(lambda: len(told := announced()) == 3 and told, 180, log)

@@ -23,7 +23,7 @@ from counterfoil.sqlite import prepare
 from counterfoil.tables import Sample
 from tests.console.walking import furnish, stops
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 RULES = {
     "resultTypes": ["violations"],
@@ -142,6 +142,7 @@ def test_the_theme_changes_at_once_and_stays(shown: Shown, browser: Browser) -> 
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.click(".top > .menu > summary")
     page.click("text=Sign out")
+    page.wait_for_url(shown.url + "/sign-in")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 

@@ -7,18 +7,21 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.house import House, running_house, wait_for
+from tests.browser.house import QUICK, House, running_house, wait_for
 
 ORDERS = 3
 FULFILLED = "SELECT state FROM counterfoil_tickets WHERE view_model = 'OrderClient.fulfill' ORDER BY id"
-WAIT_MS = 20_000
+ATTEMPTS = (
+    "SELECT state, attempts FROM counterfoil_tickets WHERE view_model = 'OrderClient.fulfill' ORDER BY id"
+)
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with running_house(tmp_path) as made:
+    # A label is printed for as long as a slow machine needs to show that it is.
+    with running_house(tmp_path, QUICK | {"SHOP_PRINT_SECONDS": "12"}) as made:
         yield made
 
 
@@ -53,12 +56,12 @@ def order(page: Page, house: House) -> str:
     """Place an order at the shop; its code."""
     page.goto(house.shop)
     page.get_by_role("button", name="Place the order").click()
+    page.wait_for_url("**/orders/*")
     return page.get_by_role("heading", level=1).inner_text().removeprefix("Order ")
 
 
 def test_the_shop_breaks_and_is_mended(house: House, browser: Browser) -> None:
     shop, console = browser.new_page(), browser.new_page()
-    console.set_default_timeout(WAIT_MS)
     enter(console, house, "olivia")
 
     # An order is placed, and is seen running and done in the console, which is never loaded anew.
@@ -67,14 +70,12 @@ def test_the_shop_breaks_and_is_mended(house: House, browser: Browser) -> None:
     row = console.get_by_role("row").filter(has_text=f"order {first}")
     console.locator("#fresh").click()
     expect(row).to_contain_text("running")
-    expect(row).to_contain_text("done", timeout=WAIT_MS)
+    expect(row).to_contain_text("done")
 
     # The service breaks: the next orders' tickets retry, then err.
     weather(shop, house, "refuse")
     codes = [order(shop, house) for _ in range(ORDERS)]
-    console.goto(f"{house.console}/tickets?tab=retrying&view=OrderClient.fulfill")
-    wait_for(lambda: any(state == ("pending",) for state in house.read(FULFILLED)), 20, house.log)
-    wait_for(lambda: house.read(FULFILLED)[1:] == [("errored",)] * ORDERS, 30, house.log)
+    wait_for(lambda: house.read(ATTEMPTS)[1:] == [("errored", 2)] * ORDERS, 120, house.log)
     shop.goto(f"{house.shop}/orders/2")
     expect(shop.locator(".status")).to_have_text("stuck")
     expect(shop.get_by_text("Connection refused")).to_be_visible()
@@ -88,7 +89,7 @@ def test_the_shop_breaks_and_is_mended(house: House, browser: Browser) -> None:
     console.locator("#bulk").get_by_role("button", name=re.compile("retry", re.IGNORECASE)).click()
     console.get_by_label("Reason").fill("the service is back")
     console.get_by_role("button", name=f"{ORDERS} tickets").click()
-    wait_for(lambda: house.read(FULFILLED) == [("done",)] * (ORDERS + 1), 30, house.log)
+    wait_for(lambda: house.read(FULFILLED) == [("done",)] * (ORDERS + 1), 120, house.log)
     console.goto(f"{house.console}/tickets?tab=done&view=OrderClient.fulfill")
     expect(console.locator("#rows tr")).to_have_count(ORDERS + 1)
     for code in codes:

@@ -22,7 +22,7 @@ from tests.worker.scheduling import Stage
 from worker.scheduler.ringer import Ringer
 from worker.scheduler.sampler import Sampler
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 EVER = datetime(2099, 1, 1, tzinfo=UTC)

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ADDRESS = re.compile(r"console  (http://[\d.:]+)\b.*\n")
 
 APPLICATION = """
 import os
@@ -26,7 +28,7 @@ def create() -> Counterfoil:
 """
 
 
-def until(true: Callable[[], object], seconds: float = 60) -> None:
+def until(true: Callable[[], object], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
@@ -59,7 +61,7 @@ class Installation:
             env={"DATABASE_URL": database, "COUNTERFOIL_DATA": str(self.data), **self.environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     def up(self, *arguments: str) -> None:
@@ -74,14 +76,15 @@ class Installation:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(lambda: "console  http://" in self.told() or self.process.poll() is not None)  # type: ignore[union-attr]
-        assert self.process.poll() is None, self.told()
+        process = self.process
+        until(lambda: ADDRESS.search(self.told()) or process.poll() is not None)
+        assert process.poll() is None, self.told()
 
     def told(self) -> str:
         return self.log.read_text()
 
     def address(self) -> str:
-        found = re.search(r"console  (http://[\d.:]+)", self.told())
+        found = ADDRESS.search(self.told())
         assert found
         return found[1]
 
@@ -98,15 +101,24 @@ class Installation:
                 found.append(int(entry.name))
         return found
 
+    def pid_of(self, command: str) -> int:
+        """The process that runs this command of ours."""
+        for pid in self.processes():
+            with suppress(OSError):  # it has ended meanwhile
+                if f"\0{command}\0".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        raise AssertionError(f"no {command} runs")
+
     def stop(self) -> int:
         """TERM; the exit code."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
     def clean(self) -> None:
         """At a test's end: nothing is left, whatever happened."""
         if self.process:
             for pid in self.processes():
-                os.kill(pid, signal.SIGKILL)
-            self.process.wait(10)
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
+            self.process.wait(60)
