@@ -65,26 +65,23 @@ class Changes:
             if self.open[session_id] <= 0:
                 del self.open[session_id]
 
-    def stream(self, topics: list[str], session_id: str) -> Iterator[str]:
+    def stream(self, topics: list[str]) -> Iterator[str]:
         """Server-sent events: which of the topics have changed."""
         seen = {topic: self.versions[topic] for topic in topics}
         end, beat = time.monotonic() + STREAM_SECONDS, time.monotonic() + BEAT_SECONDS
-        try:
-            yield "retry: 1000\n\nevent: ready\ndata: \n\n"
-            while not STOP.is_set() and time.monotonic() < end:
-                with self.changed:
+        yield "retry: 1000\n\nevent: ready\ndata: \n\n"
+        while not STOP.is_set() and time.monotonic() < end:
+            with self.changed:
+                news = self._news(seen)
+                if not news:
+                    self.changed.wait(STOP_SECONDS)
                     news = self._news(seen)
-                    if not news:
-                        self.changed.wait(STOP_SECONDS)
-                        news = self._news(seen)
-                    seen |= {topic: self.versions[topic] for topic in news}
-                if news:
-                    yield f"event: changed\ndata: {' '.join(news)}\n\n"
-                elif time.monotonic() > beat:
-                    beat = time.monotonic() + BEAT_SECONDS
-                    yield ": alive\n\n"
-        finally:
-            self.leave(session_id)
+                seen |= {topic: self.versions[topic] for topic in news}
+            if news:
+                yield f"event: changed\ndata: {' '.join(news)}\n\n"
+            elif time.monotonic() > beat:
+                beat = time.monotonic() + BEAT_SECONDS
+                yield ": alive\n\n"
 
     def _news(self, seen: dict[str, int]) -> list[str]:
         return [topic for topic, version in seen.items() if self.versions[topic] != version]
@@ -128,7 +125,11 @@ def live() -> Response:
         return unfit("tickets/unfit.html", complaint=complaint, search=None)
     changes: Changes = current_app.extensions["counterfoil_changes"]
     db.session.remove()  # a stream holds a thread, and no connection
-    if STOP.is_set() or not changes.enter(g.user.session_id):
+    session_id: str = g.user.session_id
+    if STOP.is_set() or not changes.enter(session_id):
         return Response(status=204, headers={"Retry-After": "5"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(changes.stream(topics, g.user.session_id), mimetype="text/event-stream", headers=headers)
+    answer = Response(changes.stream(topics), mimetype="text/event-stream", headers=headers)
+    # Not by the stream itself: the one of a HEAD never begins, and what never began has no end.
+    answer.call_on_close(lambda: changes.leave(session_id))
+    return answer

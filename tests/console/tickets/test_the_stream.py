@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -24,15 +25,19 @@ def goes_on() -> Iterator[None]:
     STOP.clear()
 
 
-def events(stream: Iterator[str], found: list[str]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: found.extend(stream), daemon=True)
+def events(stream: Iterator[str], found: list[str], over: Callable[[], None]) -> threading.Thread:
+    def listen() -> None:
+        found.extend(stream)
+        over()
+
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     return thread
 
 
-def until(found: list[str], word: str, seconds: float = 10) -> float:
+def until(found: list[str], word: str, times: int = 1, seconds: float = 30) -> float:
     started = time.monotonic()
-    while not any(word in event for event in found):
+    while sum(word in event for event in found) < times:
         assert time.monotonic() - started < seconds, found
         time.sleep(0.01)
     return time.monotonic() - started
@@ -47,13 +52,14 @@ def changes(console: Flask) -> live.Changes:
 @pytest.mark.alone
 def test_a_change_is_told_by_its_topic_within_a_second(changes: live.Changes, engine: Engine) -> None:
     found: list[str] = []
+    stream = changes.stream(["tickets"])
+    assert "ready" in next(stream)
     assert changes.enter("s")
-    thread = events(changes.stream(["tickets"], "s"), found)
-    until(found, "ready")
-    time.sleep(3 * live.POLL_SECONDS)  # the first look only learns how things are
+    thread = events(stream, found, lambda: changes.leave("s"))
+    until(found, "data: tickets")  # the first look tells that something may have changed
     with engine.begin() as connection:
         ticket(connection)
-    assert until(found, "data: tickets") < 1
+    assert until(found, "data: tickets", times=2) < 1
     with engine.begin() as connection:
         connection.execute(insert(Sample).values(counts={}, queues={}, rates={}))
     time.sleep(3 * live.POLL_SECONDS)
@@ -70,8 +76,8 @@ def test_all_streams_are_over_within_a_second_of_the_stop(changes: live.Changes)
     threads = []
     for n in range(5):
         assert changes.enter(str(n))
-        threads.append(events(changes.stream(["tickets"], str(n)), found))
-    until(found, "ready")
+        threads.append(events(changes.stream(["tickets"]), found, partial(changes.leave, str(n))))
+    until(found, "ready", times=5)
     started = time.monotonic()
     STOP.set()
     for thread in threads:
@@ -96,6 +102,11 @@ def test_streams_are_bounded_for_all_and_for_one_session(
     assert b"ready" in next(iter(answer.response))
     answer.close()
     assert changes.open == {"a": 2}
+
+
+def test_a_head_counts_as_no_open_stream(otto: Browser, changes: live.Changes) -> None:
+    assert otto._open("HEAD", "/live?topics=tickets").status_code == 200
+    assert not changes.open
 
 
 @pytest.mark.parametrize("topics", ["", "nonsense", "tickets,nonsense"])
