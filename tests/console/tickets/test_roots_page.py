@@ -1,10 +1,11 @@
 """Everything about one root (V7): page, fragment, JSON."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from sqlalchemy import Engine, insert
 
+from console import times
 from console.queries.tickets import SIZE
 from counterfoil.declaration import RegistryError
 from counterfoil.registry import Registry
@@ -48,10 +49,22 @@ def test_a_roots_page_tells_all_about_it(otto: Browser, engine: Engine) -> None:
     assert 'href="/roots/Order!8123"' in otto.get(f"/tickets/{ids[0]}").text
 
 
-def test_its_fragment_answers_304_and_its_json_is_the_same_and_masked(otto: Browser, engine: Engine) -> None:
+class Later(datetime):
+    """A clock that is an hour ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Later":
+        return super().now(tz) + timedelta(hours=1)
+
+
+def test_its_fragment_answers_304_and_its_json_is_the_same_and_masked(
+    otto: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = furnished(engine)
     fragment = otto.get("/roots/Order!8123?part=body")
     assert "<html" not in fragment.text
+    monkeypatch.setattr(times, "datetime", Later)
+    assert "60 minutes ago" in otto.get("/roots/Order!8123").text
     again = otto.get("/roots/Order!8123?part=body", headers={"If-None-Match": fragment.headers["ETag"]})
     assert again.status_code == 304
     told = otto.get("/roots/Order!8123.json").json
