@@ -22,6 +22,7 @@ from console.secret import signing_key
 from console.start_checks import refusal
 from counterfoil.settings import Settings, SettingsError
 
+pytestmark = pytest.mark.timeout(300)  # of starting an interpreter on a busy machine
 LONG = "a password of many words 9"
 GOOD = "4f1c" * 4 + "9e07b2d8a6351c42" * 2
 
@@ -115,7 +116,7 @@ def test_a_busy_port_is_said_at_once_with_code_3(sqlite_url: str, tmp_path: Path
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = _serve(sqlite_url, tmp_path, f"127.0.0.1:{port}")
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=100)
     assert process.returncode == 3
     assert f"port {port} of 127.0.0.1 is busy" in errors
     assert "--bind" in errors
@@ -124,7 +125,7 @@ def test_a_busy_port_is_said_at_once_with_code_3(sqlite_url: str, tmp_path: Path
 
 def test_a_refusal_ends_with_code_2(sqlite_url: str, tmp_path: Path) -> None:
     process = _serve(sqlite_url, tmp_path, "127.0.0.1:0", COUNTERFOIL_ENVIRONMENT="production")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=100)
     assert process.returncode == 2
     assert errors.startswith("counterfoil: COUNTERFOIL_SECRET_KEY is not set")
     assert errors.count("\n") == 1
@@ -140,11 +141,9 @@ def test_the_first_start_prints_a_link_and_a_term_stops_it_cleanly(sqlite_url: s
         assert _answers(link.group(1) + "/healthz") == 200
         assert _answers(link.group()) == 200
     finally:
-        started = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
-    assert time.monotonic() - started < 10
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 
@@ -182,7 +181,9 @@ def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-def test_an_open_stream_ends_within_a_second_of_the_stop(sqlite_url: str, tmp_path: Path) -> None:
+def test_an_open_stream_ends_within_a_second_of_the_stop_and_the_process_soon_after(
+    sqlite_url: str, tmp_path: Path
+) -> None:
     process = _serve(sqlite_url, tmp_path, "127.0.0.1:0")
     try:
         assert process.stdout
@@ -206,6 +207,8 @@ def test_an_open_stream_ends_within_a_second_of_the_stop(sqlite_url: str, tmp_pa
             while stream.readline():
                 pass
             assert time.monotonic() - started < 1.5
+        process.wait(timeout=30)
+        assert time.monotonic() - started < 10
     finally:
         if process.poll() is None and not _ends(process):
             process.kill()
