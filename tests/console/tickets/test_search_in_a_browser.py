@@ -11,7 +11,7 @@ from tests.console.tickets.cast import known, many, ticket
 from tests.console.tickets.test_live_in_a_browser import address, chromium, database_url, page
 
 __all__ = ["address", "chromium", "database_url", "page"]
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
