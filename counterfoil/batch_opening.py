@@ -61,10 +61,15 @@ def open_batch(
 
 
 def seal(session: Session | scoped_session[Any], batch: Batch | int) -> None:
-    """Say that no more tickets come: it is complete as soon as none is open, whatever was expected."""
+    """Say that no more tickets come: it is complete as soon as none is open, whatever was expected.
+
+    Raises WrongOption: there is no such batch.
+    """
     own = session() if isinstance(session, scoped_session) else session
     own.flush()
     batch_id = batch if isinstance(batch, int) else batch.id
-    connection_of(own).execute(update(Batch).where(Batch.id == batch_id).values(sealed=True))
+    sealed = connection_of(own).execute(update(Batch).where(Batch.id == batch_id).values(sealed=True))
+    if sealed.rowcount == 0:
+        raise WrongOption(f"there is no batch {batch_id} to seal")
     if isinstance(batch, Batch) and batch in own:
         own.expire(batch, ["sealed"])

@@ -75,10 +75,10 @@ def zone_of(name: str) -> ZoneInfo:
 def check(cron: str, zone: str) -> None:
     """Raises WrongCron unless the line has five fields and fires some day."""
     zone_of(zone)
-    if len(cron.split()) != FIELDS:
+    if (count := len(cron.split())) != FIELDS:
         raise WrongCron(
-            f"{cron!r} has {len(cron.split())} fields, a cron line has five: minute, hour, day of month, "
-            "month, day of week, for example '0 3 * * *'"
+            f"{cron!r} has {count} field{'s' * (count != 1)}, a cron line has five: minute, hour, "
+            "day of month, month, day of week, for example '0 3 * * *'"
         )
     if next_fire(cron, zone, datetime(2024, 1, 1, tzinfo=UTC)) is None:
         raise WrongCron(f"{cron!r} never fires: no month has that day")

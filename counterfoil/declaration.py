@@ -84,6 +84,9 @@ class Declaration:
                 )
         if wrong := told_wrong(self.queue):
             raise RegistryError(f"{self.name}: {wrong}")
+        for name in ("max_attempts", "timeout_seconds", "keep_receipt_minutes"):
+            if type(given := getattr(self, name)) is not int:
+                raise RegistryError(f"{self.name}: {name} must be a whole number, not {given!r}")
         if not 1 <= self.max_attempts <= 1000:
             raise RegistryError(f"{self.name}: max_attempts must be 1 to 1000, not {self.max_attempts}")
         if self.timeout_seconds < 1:

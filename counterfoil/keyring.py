@@ -83,9 +83,9 @@ def _key(key_id: str, encoded: str) -> bytes:
 
 def fresh(key_id: str) -> str:
     """A new key as an entry of the setting. Raises KeysMakeNoSense for an id that is none."""
-    entry = f"{key_id}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
-    parse(entry)
-    return entry
+    if not _ID.fullmatch(key_id):
+        raise KeysMakeNoSense(f"{key_id!r} is no id of a key: write letters, digits, _ . - (100 at most)")
+    return f"{key_id}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
 
 
 _adopted: Keyring | None = None

@@ -19,7 +19,7 @@ def new(key_id: str | None) -> None:
     from ..keyring import KeysMakeNoSense, fresh
 
     try:
-        click.echo(fresh(key_id or f"{datetime.now(UTC):%Y-%m-%d}"))
+        click.echo(fresh(f"{datetime.now(UTC):%Y-%m-%d}" if key_id is None else key_id))
     except KeysMakeNoSense as error:
         raise Stop(str(error), 2) from None
 
@@ -56,7 +56,8 @@ def rotate(chunk: int) -> None:
         raise Stop(str(error), 2) from None
     finally:
         engine.dispose()
-    click.echo(f"{done.sealed} tickets are sealed with the current key")
+    tickets = "ticket is" if done.sealed == 1 else "tickets are"
+    click.echo(f"{done.sealed} {tickets} sealed with the current key")
     for why, number in sorted(done.unreadable.items()):
         click.echo(f"{number} could not be opened: {why}", err=True)
     if done.left:

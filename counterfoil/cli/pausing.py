@@ -19,8 +19,11 @@ def pause_command(
     @click.option("--reason", required=why, help=f"Why; it stands {stands}.")
     @click.option("--until", type=moment, metavar="TIME", help="Until then only; a time, or from now (2h).")
     def command(name: str, reason: str | None, until: datetime | timedelta | None) -> None:
+        told = (reason or "").strip() or None
+        if why and told is None:
+            raise click.BadParameter("it is empty: say why", param_hint="'--reason'")
         with transaction() as connection:
-            pause(connection, name, me(), reason, instant(until))
+            pause(connection, name, me(), told, instant(until))
         click.echo(f"the {word} {name} is paused")
 
     return command

@@ -24,9 +24,11 @@ def _people(call: str, *arguments: Any) -> Any:
 
 
 def _show_link(token: str) -> None:
-    url = (read_settings().url or "http://127.0.0.1:8020").rstrip("/")
+    url = read_settings().url
     click.echo("a link for setting a password, good for 24 hours and for one use:")
-    click.echo(f"{url}/first-entry/{token}")
+    click.echo(f"{(url or 'http://127.0.0.1:8020').rstrip('/')}/first-entry/{token}")
+    if not url:
+        click.echo("the address is the default one: set COUNTERFOIL_URL if the console has another", err=True)
 
 
 @click.group()

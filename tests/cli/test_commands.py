@@ -178,8 +178,9 @@ def test_users_are_added_and_get_links(run: Run) -> None:
     done = run("users", "add", "ada@example.org", "--role", "admin", COUNTERFOIL_URL="https://ops.example")
     assert done.exit_code == 0
     assert "https://ops.example/first-entry/" in done.output
+    assert "COUNTERFOIL_URL" not in done.output
     assert "ada@example.org  admin" in run("users", "list").output
-    assert run("users", "link", "ada@example.org").exit_code == 0
+    assert "set COUNTERFOIL_URL" in run("users", "link", "ada@example.org").output
     twice = run("users", "add", "ada@example.org")
     assert (twice.exit_code, "already" in twice.output) == (1, True)
     nobody = run("users", "off", "nobody")
@@ -266,6 +267,7 @@ def test_pauses_routes_and_pool_sizes_are_set_as_with_the_buttons(run: Run, engi
 
 def test_a_schedule_is_listed_paused_resumed_and_run_now(run: Run, engine: Engine) -> None:
     assert "no schedule yet" in run("schedules", "list").output
+    assert run("schedules", "pause", "nightly", "--reason", " ").exit_code == 2
     row = {"name": "nightly", "cron": "0 3 * * *", "zone": "Europe/Berlin", "view_model": "Work"}
     with engine.begin() as connection:
         connection.execute(insert(ScheduleRecord).values(**row, catch_up="one"))

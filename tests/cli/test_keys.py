@@ -48,4 +48,6 @@ def test_rotation_without_a_key_and_an_id_that_is_none_are_refused(engine: Engin
     refused = CliRunner().invoke(main, ["keys", "rotate"], env={"DATABASE_URL": url})
     assert refused.exit_code == 2
     assert "COUNTERFOIL_ENCRYPTION_KEYS" in refused.output
-    assert CliRunner().invoke(main, ["keys", "new", "a:b"]).exit_code == 2
+    for wrong in ("a:b", ""):
+        told = CliRunner().invoke(main, ["keys", "new", wrong])
+        assert (told.exit_code, f"{wrong!r} is no id of a key" in told.output) == (2, True)

@@ -249,6 +249,8 @@ def test_a_batch_that_is_none_is_refused(host: Any, session: Session) -> None:
     session.rollback()
     with pytest.raises(WrongOption, match="expected must be"):
         open_batch(session, "pages", expected=-1)
+    with pytest.raises(WrongOption, match="there is no batch 4711 to seal"):
+        seal(session, 4711)
     assert Ticket(view_model=host.page, batch=False).batch_id is None
 
 

@@ -66,7 +66,7 @@ def test_the_latest_missed_fire_is_found_however_long_the_outage(line: str, days
         ("0 3 * *", "UTC", "has 4 fields"),
         ("0 0 3 * * *", "UTC", "has 6 fields"),
         ("0 25 * * *", "UTC", "Bad hour"),
-        ("often", "UTC", "has 1 fields"),
+        ("often", "UTC", "has 1 field,"),
         ("0 0 31 2 *", "UTC", "Bad day-of-month"),
         ("0 3 * * *", "Europe/Atlantis", "no time zone"),
         ("0 3 * * *", "../etc/passwd", "no time zone"),

@@ -186,6 +186,8 @@ def test_nonsense_is_refused_at_the_callers_line(
 
 
 def test_a_view_model_cannot_be_declared_in_a_queue_that_no_worker_can_serve(host: Any) -> None:
+    with pytest.raises(RegistryError, match=r"T\.work: timeout_seconds must be a whole number, not '5'"):
+        target("T.work", timeout_seconds="5")(lambda: None)
     with pytest.raises(RegistryError, match=r"T\.work: queue 'a#b' cannot be a queue's name"):
         target("T.work", queue="a#b")(lambda: None)
 
