@@ -93,11 +93,11 @@ def switch_on(connection: Connection, name: str, by: Actor = COMMAND_LINE) -> No
     record(connection, by, "switch on user", f"user {user.name}", before={"off": True}, after={"off": False})
 
 
-def first_admin_link(connection: Connection) -> str | None:
+def first_admin_link(connection: Connection, by: Actor = START) -> str | None:
     """While nobody can sign in as administrator: the token of a link that makes one. Else None."""
     if entry_links.has_admin(connection):
         return None
-    record(connection, START, "link user", "the first administrator")
+    record(connection, by, "link user", "the first administrator")
     return entry_links.make(connection, None, ADMIN)
 
 

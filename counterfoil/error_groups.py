@@ -89,6 +89,18 @@ def _was_silent(group: Row[Any], rows: list[Row[Any]]) -> bool:
     return any(later - earlier >= SILENCE for earlier, later in itertools.pairwise(times))
 
 
+def latest_error(connection: Connection, group: Row[Any]) -> str:
+    """What its latest example says, which its traceback ends with; once that is purged, what the first said.
+
+    Index: counterfoil_attempts_ticket.
+    """
+    mine = select(Attempt.error).where(
+        Attempt.ticket_id == group.ticket_id, Attempt.fingerprint == group.fingerprint
+    )
+    found = connection.execute(mine.order_by(Attempt.claim.desc()).limit(1)).scalar()
+    return found or group.error or ""
+
+
 def count_errored(connection: Connection) -> int:
     """Write into each group how many tickets are errored by it; how many groups have changed.
 

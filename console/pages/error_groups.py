@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from counterfoil import group_words as core
 from counterfoil import operations
+from counterfoil.error_groups import latest_error
 from counterfoil.filters import TicketFilter
 
 from ..answers import toast, unfit
@@ -106,6 +107,7 @@ def _context(fingerprint: str) -> dict[str, Any]:
     return _words() | {
         "group": found[0],
         "traceback": found[1],
+        "latest_error": latest_error(connection, found[0]),
         "now": database_now(connection),
         "query": _tickets(fingerprint).query(),
         "queue": queries.queue_of(connection, found[0].view_model),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from .. import group_words
 from ..clock import stamp
+from ..error_groups import latest_error
 from ..tables import ErrorGroup, Traceback
 from .database import instant, me, moment, transaction
 from .group import CONFIGURATION, Stop
@@ -48,7 +49,7 @@ def list_(limit: int, as_json: bool) -> None:
 
 @errors.command()
 @fingerprint_argument
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(fingerprint: str, as_json: bool) -> None:
     """One cause, with the traceback of its latest example."""
     with transaction() as connection:
@@ -58,7 +59,8 @@ def show(fingerprint: str, as_json: bool) -> None:
         if row is None:
             raise Stop(f"there is no group of errors {plain(fingerprint)}: see `counterfoil errors list`")
         text = connection.execute(select(Traceback.text).where(Traceback.id == row.traceback_id)).scalar()
-    told = _told(row, now) | {"traceback": text}
+        latest = latest_error(connection, row)
+    told = _told(row, now) | {"latest_error": latest, "traceback": text}
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return

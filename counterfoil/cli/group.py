@@ -86,7 +86,7 @@ class Commands(click.Group):
             raise known from None
 
 
-@click.group(cls=Commands, epilog=EXIT_CODES)
+@click.group(cls=Commands, epilog=EXIT_CODES, context_settings={"max_content_width": 110})
 @click.version_option(package_name="counterfoil")
 def main() -> None:
     """Counterfoil: tickets for work to be done later, and a console to watch and steer them.

@@ -51,7 +51,7 @@ def list_(limit: int, as_json: bool) -> None:
 @operations.command()
 @operation_argument
 @click.option("--results", type=click.IntRange(0, 100_000), default=0, help="So many of its tickets, too.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(operation_id: int, results: int, as_json: bool) -> None:
     """One operation: its preview or progress, its canary, what became of its tickets."""
     with transaction() as connection:
@@ -78,13 +78,16 @@ def show(operation_id: int, results: int, as_json: bool) -> None:
 
 
 @operations.command()
-@click.argument("verb", type=click.Choice(core.VERBS))
+@click.argument("verb", type=click.Choice(core.VERBS), metavar="VERB")
 @click.argument("ticket_ids", type=int, nargs=-1, metavar="[ID...]")
 @click.option(
     "--filter", "query", help="A filter as it stands in the list's address: 'tab=errored&queue=mail'."
 )
 def ask(verb: str, ticket_ids: tuple[int, ...], query: str | None) -> None:
-    """Ask for a preview of VERB on the tickets named, or on all that match --filter."""
+    """Ask for a preview of VERB on the tickets named, or on all that match --filter.
+
+    VERB: retry, run-now, release, hold, expire, fail or acknowledge.
+    """
     if (query is None) != bool(ticket_ids):
         raise Stop("name tickets, or give --filter: one of the two", CONFIGURATION)
     with transaction() as connection:

@@ -82,7 +82,7 @@ _SECRET = ("params", "token", "idempotence_token", "fence")
 
 @click.command()
 @click.argument("ticket_id", type=int, metavar="ID")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(ticket_id: int, as_json: bool) -> None:
     """One ticket with its attempts and its trail."""
     with transaction() as connection:

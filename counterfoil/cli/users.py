@@ -60,7 +60,11 @@ def add(name: str, role: str) -> None:
 @click.argument("name", required=False)
 def link(name: str | None) -> None:
     """A new link for NAME, or for the first administrator while there is none."""
-    token = _people("new_link", name) if name else _people("first_admin_link")
+    token = (
+        _people("new_link", name)
+        if name
+        else _people("first_admin_link", load("console", "people").COMMAND_LINE)
+    )
     if token is None:
         raise Stop("there is an administrator already: name the user that the link is for")
     _show_link(token)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from counterfoil.error_groups import BUCKET_SECONDS, count_errored
 from counterfoil.filters import TicketFilter
-from counterfoil.tables import ErrorGroup, Operation, Queue, TrailEntry
+from counterfoil.tables import Attempt, ErrorGroup, Operation, Queue, TrailEntry
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -48,6 +48,17 @@ def test_the_list_tells_the_worst_cause_first_and_leads_to_it(vera: Browser) -> 
         assert words in shown
     assert "<b>no" not in shown
     assert 'href="/errors"' in vera.get("/").text
+
+
+def test_the_latest_example_says_what_it_said_and_not_what_the_first_one_did(
+    vera: Browser, engine: Engine, night: list[int]
+) -> None:
+    values = {"ticket_id": night[0], "fingerprint": BANK, "outcome": "error", "grouped": True}
+    with engine.begin() as connection:
+        for claim, error in ((2, "BankDown: till noon"), (1, "BankDown: till ten")):
+            connection.execute(insert(Attempt).values(values | {"claim": claim, "error": error}))
+    shown = vera.get(f"/errors/{BANK}").text
+    assert ("till noon" in shown, "till ten" in shown, "&lt;b&gt;no" in shown) == (True, False, False)
 
 
 def test_a_ticket_leads_to_its_group_and_the_group_to_its_tickets(vera: Browser, night: list[int]) -> None:

@@ -163,6 +163,7 @@ def test_why_it_is_not_running_names_every_reason_most_binding_first(otto: Brows
         laned = ticket(connection, lane="L", turn=False, **base)
         staged, unknown = ticket(connection, "held", **base), ticket(connection, view_model="Nobody", **base)
     assert reasons(otto, plain) == ["no-worker", "scheduler-away"]
+    assert ">counterfoil worker --queue numbers</code>" in otto.get(f"/tickets/{plain}").text
     assert reasons(otto, later)[0] == "not-due"
     assert reasons(otto, retrying)[0] == "retrying"
     assert "attempt 3 of 5" in otto.get(f"/tickets/{retrying}").text
