@@ -13,7 +13,7 @@ from counterfoil.claim import claim
 from counterfoil.finish import finish
 from counterfoil.lease import DrainLease, end_lease, renew_lease, take_lease
 from tests.counterfoil.core import Bench
-from tests.race.load import SPAWN
+from tests.race.load import APART
 from tests.race.slots import drain_all, live_at_once
 
 
@@ -138,8 +138,8 @@ def test_two_who_add_slots_at_once_both_get_one(postgresql_url: str) -> None:
 
 def test_sixteen_drains_on_a_pool_of_four_are_never_more_than_four(database_url: str, engine: Engine) -> None:
     pool(Bench(engine), 4)
-    told = SPAWN.Queue()
-    processes = [SPAWN.Process(target=drain_all, args=(database_url, n, 4, told)) for n in range(4)]
+    told = APART.Queue()
+    processes = [APART.Process(target=drain_all, args=(database_url, n, 4, told)) for n in range(4)]
     for process in processes:
         process.start()
     try:

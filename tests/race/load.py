@@ -23,7 +23,12 @@ from counterfoil.declaration import Declaration
 from tests.counterfoil.core import know
 from tests.race import operators, worker
 
-SPAWN = multiprocessing.get_context("spawn")
+# Forked from a process that has imported all of it and has neither a thread nor a connection: five processes
+# that import what one needs for itself cost more than the load.
+APART = multiprocessing.get_context("forkserver")
+APART.set_forkserver_preload(
+    ["pytest", "psycopg", "tests.race.load", "tests.race.worker", "tests.race.operators"]
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Load:
     acts: int = 150
     longest_work: float = 0.01
     late: float = 0.04
-    patience: float = 60.0
+    patience: float = 300.0
     without: str | None = None
     seed: int = 0
 
@@ -88,6 +93,7 @@ def run(load: Load) -> Report:
     began = time.monotonic()
     with _processes(load) as (opening, working, signs):
         opening.join(load.patience)
+        assert not opening.is_alive(), "who acts further would leave tickets that are not final"
         signs.halt.set()
         signs.barrier.wait(load.patience)
         _one_beat(engine, report)
@@ -140,16 +146,16 @@ def _prepare(engine: Engine, load: Load) -> None:
 
 @contextmanager
 def _processes(load: Load) -> Iterator[tuple[Any, list[Any], Signs]]:
-    signs = Signs(SPAWN.Event(), SPAWN.Event(), SPAWN.Barrier(load.workers + 1), SPAWN.Queue())
-    working = [SPAWN.Process(target=worker.work, args=(load, n, signs)) for n in range(load.workers)]
-    opening = SPAWN.Process(target=operators.open_and_act, args=(load, signs.told))
+    signs = Signs(APART.Event(), APART.Event(), APART.Barrier(load.workers + 1), APART.Queue())
+    working = [APART.Process(target=worker.work, args=(load, n, signs)) for n in range(load.workers)]
+    opening = APART.Process(target=operators.open_and_act, args=(load, signs.told))
     everyone = (*working, opening)
     for process in everyone:
         process.start()
     try:
         yield opening, working, signs
         for process in everyone:
-            process.join(10)
+            process.join(60)
     finally:
         for process in everyone:
             if process.is_alive():

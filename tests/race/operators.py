@@ -26,16 +26,21 @@ def open_and_act(load: "Load", told: Any) -> None:
     engine = make_engine(load.url, pool_size=20)
     host = engine if load.isolation is None else engine.execution_options(isolation_level=load.isolation)
     result: dict[str, Any] = {"opened": [], "errors": [], "acts": Counter()}
-    opened = threading.Event()
+    opened, over = threading.Event(), threading.Event()
     actors = [threading.Thread(target=_open, args=(host, load, n, result)) for n in range(load.openers)]
-    others = [threading.Thread(target=_act, args=(engine, load, n, result)) for n in range(load.operators)]
-    others.append(threading.Thread(target=_lapse, args=(engine, opened, result)))
-    for thread in (*actors, *others):
+    others = [
+        threading.Thread(target=_act, args=(engine, load, n, opened, result)) for n in range(load.operators)
+    ]
+    lifeline = threading.Thread(target=_lapse, args=(engine, over, result))
+    for thread in (*actors, *others, lifeline):
         thread.start()
-    for thread in (*actors, *others[:-1]):
+    for thread in actors:
         thread.join()
     opened.set()
-    others[-1].join()
+    for thread in others:
+        thread.join()
+    over.set()
+    lifeline.join()
     told.put(result)
 
 
@@ -61,14 +66,16 @@ def _open(host: Engine, load: "Load", n: int, result: dict[str, Any]) -> None:
         left -= many
 
 
-def _act(engine: Engine, load: "Load", n: int, result: dict[str, Any]) -> None:
+def _act(engine: Engine, load: "Load", n: int, over: threading.Event, result: dict[str, Any]) -> None:
     from tests.race.load import rng
 
     chance = rng(load, "operator", n)
     for _ in range(load.acts):
         time.sleep(chance.random() * 0.02)
+        while not result["opened"] and not over.is_set():
+            time.sleep(0.01)
         if not result["opened"]:
-            continue
+            return
         ticket, verb = chance.choice(result["opened"]), chance.choice(VERBS)
         try:
             with engine.begin() as connection:

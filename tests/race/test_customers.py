@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -20,10 +21,10 @@ from counterfoil.running import Runner
 from counterfoil.running_ticket import Silent
 from counterfoil.transactions import HostTransactions
 from tests.counterfoil.core import know
-from tests.race.load import SPAWN
+from tests.race.load import APART
 
 NUMBERER = Declaration(name="T.number", sort="target", callables=(), lane="customer-number")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 250
 
 
 def number(url: str, go: Any, told: Any) -> None:
@@ -76,6 +77,7 @@ def number(url: str, go: Any, told: Any) -> None:
     told.put(ran)
 
 
+@pytest.mark.timeout(600)
 def test_four_workers_number_a_hundred_customers_one_after_the_other(database_url: str) -> None:
     engine = make_engine(database_url)
     with engine.begin() as connection:
@@ -90,19 +92,21 @@ def test_four_workers_number_a_hundred_customers_one_after_the_other(database_ur
                 text("INSERT INTO counterfoil_tickets (view_model, root_id) VALUES ('T.number', :root)"),
                 {"root": f"Customer!{n}"},
             )
-    go, told = SPAWN.Barrier(4), SPAWN.Queue()
-    workers = [SPAWN.Process(target=number, args=(database_url, go, told)) for _ in range(4)]
+    go, told = APART.Barrier(4), APART.Queue()
+    workers = [APART.Process(target=number, args=(database_url, go, told)) for _ in range(4)]
     for process in workers:
         process.start()
     try:
-        ran = [told.get(timeout=2 * PATIENCE_SECONDS) for _ in workers]
+        ran = [told.get(timeout=PATIENCE_SECONDS) for _ in workers]
         for process in workers:
-            process.join(10)
+            process.join(60)
     finally:
         for process in workers:
             process.kill()
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT number, began, ended FROM customer ORDER BY began")).fetchall()
+        rows = connection.execute(
+            text("SELECT number, began, ended FROM customer ORDER BY number")
+        ).fetchall()
         attempts = connection.execute(
             text("SELECT count(*) FROM counterfoil_tickets WHERE state = 'done' AND attempts = 1")
         ).scalar_one()

@@ -13,7 +13,7 @@ from tests.race.load import Load, Report, run
 
 LONG = bool(os.environ.get("RACE_LONG"))
 SHORT_FORM = Load(url="", tickets=400, openers=6, acts=150)
-LONG_FORM = Load(url="", tickets=5000, openers=8, workers=8, acts=1500, patience=300)
+LONG_FORM = Load(url="", tickets=5000, openers=8, workers=8, acts=1500, patience=600)
 SQLITE_FORM = replace(
     SHORT_FORM,
     tickets=1000 if LONG else 200,
@@ -27,7 +27,7 @@ CONTROL = replace(
     SHORT_FORM, tickets=240, lanes=2, longest_opening=0.01, rolled_back=0, grouped=0, operators=1, acts=20
 )
 
-pytestmark = pytest.mark.timeout(600 if LONG else 120)
+pytestmark = pytest.mark.timeout(1200 if LONG else 600)
 
 
 def told(load: Load) -> Report:
