@@ -3,11 +3,11 @@
 import os
 import signal
 
-from tests.crash.stage import Stage, wait_until
+from tests.crash.stage import SHORT, Stage, gone, wait_until
 
 
 def test_a_worker_stopped_for_longer_than_its_lease_stores_nothing(stage: Stage) -> None:
-    late = stage.worker(settings={"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"})
+    late = stage.worker(settings=SHORT)
     ticket = stage.open(before="wait", what="late")
     stage.marked(f"started {ticket} 1")
     horse = late.horse()
@@ -23,6 +23,8 @@ def test_a_worker_stopped_for_longer_than_its_lease_stores_nothing(stage: Stage)
     row = stage.reached(ticket, "done")
     assert (row.attempts, row.claims, row.receipt) == (2, 2, "attempt 2")
     os.kill(late.pid, signal.SIGCONT)
+    # By itself, or ended by its parent for the lease: a ticket that it took meanwhile would be charged.
+    wait_until(lambda: gone(horse), "the late horse's end", story=stage.logs)
     assert stage.query("SELECT ticket_id, attempt FROM effect") == [(ticket, 2)]
     after = [stage.open() for _ in range(3)]
     for each in after:
@@ -34,7 +36,7 @@ def test_a_worker_stopped_for_longer_than_its_lease_stores_nothing(stage: Stage)
 
 
 def test_a_lease_that_ran_out_in_an_outage_and_that_nobody_took_is_taken_up_again(stage: Stage) -> None:
-    worker = stage.worker(settings={"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"})
+    worker = stage.worker(settings=SHORT)
     ticket = stage.open(before="wait")
     stage.marked(f"started {ticket} 1")
     os.kill(worker.pid, signal.SIGSTOP)

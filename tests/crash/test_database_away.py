@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from counterfoil import schema
-from tests.crash.stage import Stage
+from tests.crash.stage import SHORT, Stage
 from tests.servers.postgres import PostgresServer
 
 
@@ -50,7 +50,7 @@ def test_work_that_runs_while_the_database_is_restarted_is_not_lost_and_not_doub
 ) -> None:
     stage = own_stage
     # The lease runs out in the outage; nothing lapses, for nobody has seen the database take a write.
-    worker = stage.worker(settings={"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"})
+    worker = stage.worker(settings=SHORT)
     healthy = stage.open(before="wait")  # nothing written yet
     stage.marked(f"started {healthy} 1")
     server.stop()

@@ -4,7 +4,7 @@ import os
 import signal
 from typing import Any
 
-from tests.crash.stage import Stage, wait_until
+from tests.crash.stage import SHORT, Stage, wait_until
 
 
 def opened(stage: Stage, waits: int, count: int = 8) -> list[int]:
@@ -53,7 +53,7 @@ def test_a_horse_killed_in_the_middle_of_a_group_charges_the_one_that_ran(stage:
 
 def test_a_worker_killed_with_its_horse_in_the_middle_of_a_group_charges_nobody(stage: Stage) -> None:
     tickets = opened(stage, waits=4)
-    worker = stage.worker()
+    worker = stage.worker(settings=SHORT)
     in_the_middle(stage, tickets, waits=4)
     worker.signal(signal.SIGKILL)
     worker.wait()

@@ -4,9 +4,7 @@ import os
 import signal
 
 from counterfoil import settle
-from tests.crash.stage import Stage, Worker, gone, wait_until
-
-SHORT = {"COUNTERFOIL_LEASE_SECONDS": "1", "COUNTERFOIL_RENEW_SECONDS": "0.2"}
+from tests.crash.stage import SHORT, Stage, Worker, gone, wait_until
 
 
 def kill_all(worker: Worker) -> None:

@@ -102,10 +102,12 @@ def test_messages_too_many_find_nothing_and_leave_nothing_in_redis(
     stage.check()
 
 
+@pytest.mark.alone
 def test_a_frozen_redis_does_not_keep_the_parent_from_a_deadline(
     own_redis_stage: Stage, redis_server: RedisServer
 ) -> None:
     stage = own_redis_stage
+    # A heartbeat to Redis ten times a second: were one waited for, it would be for seconds.
     worker = stage.worker(settings={"COUNTERFOIL_RENEW_SECONDS": "0.1"})
     ticket = stage.open("Crash.short", what="spin", max_attempts=1)
     stage.marked("started")

@@ -32,6 +32,7 @@ def test_a_redis_that_takes_no_writes_is_borne_and_told_until_it_takes_them_agai
     stage, url = own_redis_stage, redis_server.url
     break_it, mend_it, words = FAULTS[fault]
     monkeypatch.setattr(module, "TRY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 20.0)  # it is full, and may be slow
     worker, rings = stage.worker(), Rings(url, Stop())
     sessions = sessionmaker(stage.engine)
     Counterfoil(sessions, redis_url=url)

@@ -13,7 +13,7 @@ from rq import Queue
 from rq.job import Callback
 from rq.serializers import JSONSerializer
 
-from tests.crash.stage import ROOT, Stage, wait_until
+from tests.crash.stage import PATIENCE_SECONDS, ROOT, Stage, wait_until
 
 
 class Canary:
@@ -89,5 +89,5 @@ def test_the_hosts_own_rq_worker_and_ours_each_do_their_own(stage: Stage) -> Non
         assert theirs.poll() is None
     finally:
         theirs.send_signal(signal.SIGTERM)
-        theirs.wait(10)
+        theirs.wait(PATIENCE_SECONDS)
     stage.check()
