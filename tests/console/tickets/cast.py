@@ -68,10 +68,15 @@ _WORDS = {
 }
 
 
-def many(connection: Connection, count: int) -> None:
-    """A table of `count` tickets in every state, with the statistics that a server would have."""
+def fill(connection: Connection, count: int) -> None:
+    """A table of `count` tickets in every state."""
     words = {name: word.format(count=count) for name, word in _WORDS[connection.dialect.name].items()}
     connection.execute(text(_MANY.format(count=count, **words)))
     connection.commit()
+
+
+def many(connection: Connection, count: int) -> None:
+    """The same, with the statistics that a server would have."""
+    fill(connection, count)
     connection.execute(text("ANALYZE"))
     connection.commit()
