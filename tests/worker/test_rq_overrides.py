@@ -134,7 +134,7 @@ def test_a_time_out_of_the_dequeue_does_not_end_the_worker(
 
     our_worker = ours(here, between=between)
     our_worker._install_signal_handlers = lambda: None  # type: ignore[method-assign]
-    monkeypatch.setattr("worker.stop.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(Stop, "sleep", lambda stop, seconds: None)
     our_worker.run()
     assert rounds == 3
 
@@ -212,6 +212,6 @@ def test_an_error_of_a_drain_does_not_end_the_worker(here: Redis, monkeypatch: p
         bell.ring(here, {queue: 0.0})
     our_worker = ours(here, attend=fails)
     our_worker._install_signal_handlers = lambda: None  # type: ignore[method-assign]
-    monkeypatch.setattr("worker.stop.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(Stop, "sleep", lambda stop, seconds: None)
     our_worker.run(burst=True)
     assert attended == ["a", "b"]
