@@ -10,8 +10,9 @@ from sqlalchemy.types import TypeEngine
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
-EVIDENCE = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""`kept` of a ticket that is kept as evidence: without end."""
+EVIDENCE = datetime(9999, 12, 31, tzinfo=UTC)
+"""`kept` of a ticket that is kept as evidence: without end. In no time zone, and so in no session of
+PostgreSQL, is it the year 10000, which Python cannot read."""
 
 UTC_TEXT = "%Y-%m-%d %H:%M:%S.%f"
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
@@ -80,6 +81,14 @@ def test_what_is_given_wins(host: Any, session: Session) -> None:
     assert (ticket.keep_receipt_minutes, ticket.kept) == (0, EVIDENCE)
     assert (ticket.queue, ticket.priority, ticket.lane) == ("fast", 1, "mail")
     assert (ticket.max_attempts, ticket.opened_by, ticket.in_charge) == (9, "ada", "bob")
+
+
+def test_evidence_can_be_read_in_every_time_zone_of_a_session(host: Any, session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET TIME ZONE 'Pacific/Kiritimati'"))  # 14 hours ahead: already tomorrow
+    ticket = opened(session, host.send, keep=True)
+    assert ticket.kept == EVIDENCE
+    assert ticket.kept.astimezone(ZoneInfo("Pacific/Kiritimati")).year == 9999
 
 
 def test_params_by_name_and_in_the_long_form_meet(host: Any, session: Session) -> None:
