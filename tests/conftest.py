@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from tests.servers import Keeper, RedisServer
 from tests.servers.chromium import find_chromium
 from tests.servers.databases import (
+    dismiss,
     drop_postgresql_template,
     empty_postgresql,
     fresh_postgresql,
@@ -59,11 +60,13 @@ def pytest_configure_node(node: object) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if KEEPER not in config.stash:
+        dismiss()
         return
     try:
         if given := os.environ.get("TEST_DATABASE_URL"):
             drop_postgresql_template(config.stash[FOLDER], given)
     finally:
+        dismiss()
         config.stash[KEEPER].close()
 
 

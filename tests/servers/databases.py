@@ -4,10 +4,11 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 
 
 @contextmanager
@@ -93,12 +94,26 @@ def _postgresql_template(folder: Path, server: URL) -> str:
 
 
 def _administer(server: URL, statement: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-    finally:
-        engine.dispose()
+    with _administrator(server).connect() as connection:
+        connection.execute(text(statement))
+
+
+@cache
+def _administrator(server: URL) -> Engine:
+    """Kept, with its one connection: a new one for each statement took half of the time."""
+    made = create_engine(server, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
+    _administrators.append(made)
+    return made
+
+
+_administrators: list[Engine] = []
+
+
+def dismiss() -> None:
+    """Close what `_administer` kept open in this process."""
+    while _administrators:
+        _administrators.pop().dispose()
+    _administrator.cache_clear()
 
 
 def _text(url: URL) -> str:
