@@ -56,7 +56,8 @@ def queues(engine: Engine) -> Iterator[Finding]:
             if row.queue not in served:
                 yield Finding(
                     "workers",
-                    f"no live worker listens to the queue {row.queue!r}, in which {row.n} tickets are due",
+                    f"no live worker listens to the queue {row.queue!r}, in which {row.n} "
+                    f"{'ticket is' if row.n == 1 else 'tickets are'} due",
                     f"start one: `counterfoil worker --queue {row.queue}`",
                 )
 
@@ -73,7 +74,8 @@ def view_models(engine: Engine) -> Iterator[Finding]:
         for row in connection.execute(text(unknown)).fetchall()[:SHOWN]:
             yield Finding(
                 "view models",
-                f"no live worker knows the view model {row.view_model!r}, for which {row.n} tickets wait",
+                f"no live worker knows the view model {row.view_model!r}, for which {row.n} "
+                f"{'ticket waits' if row.n == 1 else 'tickets wait'}",
                 "start a worker whose application (COUNTERFOIL_APP) registers it, or mend the name: "
                 "an unknown one is errored when nobody has known it for a while",
             )

@@ -147,7 +147,7 @@ def test_no_live_scheduler(patient: Patient) -> None:
 
 def test_no_worker_for_a_queue_with_waiting_tickets(patient: Patient) -> None:
     patient.open(queue="numbers")
-    assert "'numbers', in which 1 tickets are due" in patient.findings()["workers"]
+    assert "'numbers', in which 1 ticket is due" in patient.findings()["workers"]
 
 
 def test_view_models_that_no_worker_knows(patient: Patient) -> None:
