@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from counterfoil.cli import main
 
 
+@pytest.mark.timeout(400)
 def test_what_it_writes_passes_as_written_in_a_folder_and_in_a_package(tmp_path: Path) -> None:
     package = tmp_path / "shop"
     package.mkdir()
@@ -26,7 +27,7 @@ def test_what_it_writes_passes_as_written_in_a_folder_and_in_a_package(tmp_path:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
