@@ -166,8 +166,5 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """For Playwright's ``executable_path``; its expectations wait as long as its clicks."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=60_000)
+    """For `tests.servers.chromium.running`."""
     return find_chromium()

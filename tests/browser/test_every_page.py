@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine, insert, text
 from werkzeug.serving import make_server
 
@@ -22,6 +22,7 @@ from counterfoil.settings import Settings
 from counterfoil.sqlite import prepare
 from counterfoil.tables import Sample
 from tests.console.walking import furnish, stops
+from tests.servers import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -92,10 +93,8 @@ def _paths(console: Flask, parts: dict[str, object]) -> Iterator[str]:
 
 @pytest.fixture
 def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+    with chromium.running(chromium_path) as made:
         yield made
-        made.close()
 
 
 def test_every_page_keeps_the_policy_fits_a_phone_and_passes_axe_in_both_themes(

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.house import QUICK, House, running_house, wait_for
+from tests.servers import chromium
 
 ORDERS = 3
 FULFILLED = "SELECT state FROM counterfoil_tickets WHERE view_model = 'OrderClient.fulfill' ORDER BY id"
@@ -27,12 +28,10 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def browser(chromium_path: str, tmp_path: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+    with chromium.running(chromium_path) as made:
         yield made
         for number, page in enumerate(page for context in made.contexts for page in context.pages):
             page.screenshot(path=tmp_path / f"last-{number}.png")  # for who has to find out
-        made.close()
 
 
 def enter(page: Page, house: House, name: str) -> None:

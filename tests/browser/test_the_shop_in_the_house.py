@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from examples.shop.visitor import Visitor
 from tests.browser.house import House, running_house, wait_for
+from tests.servers import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.xdist_group("house")]
 
@@ -20,10 +21,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def page(chromium_path: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+    with chromium.running(chromium_path) as browser:
         yield browser.new_page(viewport={"width": 360, "height": 740})
-        browser.close()
 
 
 def test_the_page_of_a_form_follows_by_itself(house: House, page: Page) -> None:

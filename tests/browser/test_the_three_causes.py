@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, create_engine, insert, select
 from werkzeug.serving import make_server
 
@@ -21,6 +21,7 @@ from counterfoil.ticket import Ticket
 from tests.console.browser import PASSWORD
 from tests.console.conftest import KEY, enter
 from tests.console.tickets.cast import known, ticket
+from tests.servers import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 CAUSES = {"BankDown": 70, "DiskFull": 30, "NoSuchCustomer": 20}
@@ -63,10 +64,8 @@ def console(night: Engine, sqlite_url: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+    with chromium.running(chromium_path) as made:
         yield made
-        made.close()
 
 
 class Hand:

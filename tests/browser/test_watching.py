@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import create_engine, insert
 from werkzeug.serving import make_server
 
@@ -18,6 +18,7 @@ from counterfoil.histogram import bucket
 from counterfoil.settings import Settings
 from counterfoil.sqlite import prepare
 from counterfoil.tables import Leader, Process, Queue, Rollup
+from tests.servers import chromium
 from tests.worker.scheduling import Stage
 from worker.scheduler.ringer import Ringer
 from worker.scheduler.sampler import Sampler
@@ -58,8 +59,7 @@ def night(sqlite_url: str, tmp_path: Path, chromium_path: str) -> Iterator[Night
     thread.start()
     url = f"http://127.0.0.1:{server.port}"
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        with chromium.running(chromium_path) as browser:
             page = browser.new_page()
             said: list[str] = []
             page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
@@ -71,7 +71,6 @@ def night(sqlite_url: str, tmp_path: Path, chromium_path: str) -> Iterator[Night
             page.click("text=Save and sign in")
             page.wait_for_url(f"{url}/")
             yield Night(url, stage, page, said)
-            browser.close()
     finally:
         server.shutdown()
         thread.join()

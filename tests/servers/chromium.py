@@ -2,10 +2,18 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from .process import ServerDidNotStart
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE_MS = 60_000
+"""For what a page comes to show: no promise, but more than a busy machine needs."""
 
 
 def find_chromium() -> str:
@@ -20,3 +28,17 @@ def find_chromium() -> str:
         if found := shutil.which(name):
             return found
     raise ServerDidNotStart("no Chromium found: apt-get install chromium, or name one in TEST_CHROMIUM")
+
+
+@contextmanager
+def running(path: str) -> Iterator["Browser"]:
+    """A browser; what is expected of its pages is waited for."""
+    from playwright.sync_api import expect, sync_playwright  # a third of a second that most runs do not need
+
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=2 * PATIENCE_MS
+        )
+        yield made
+        made.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, select, update
 from werkzeug.serving import make_server
 
@@ -20,6 +20,7 @@ from counterfoil.tables import TrailEntry
 from counterfoil.ticket import Ticket
 from tests.console.browser import PASSWORD
 from tests.console.tickets.cast import known, ticket
+from tests.servers.chromium import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 WAIT_MS = 30_000
@@ -34,14 +35,8 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox"], timeout=4 * WAIT_MS
-        )
-        expect.set_options(timeout=WAIT_MS)
+    with running(chromium_path) as launched:
         yield launched
-        expect.set_options(timeout=None)
-        launched.close()
 
 
 @pytest.fixture
