@@ -30,6 +30,8 @@ from counterfoil.transactions import HostTransactions
 if TYPE_CHECKING:
     from tests.race.load import Load, Signs
 
+LEASE_SECONDS = 600
+"""Nobody renews it, and a drain may last as long as the load: only who leaves loses it."""
 SURELY_LATE, SURELY_FAILED = 4, 8
 """Which claim of each worker, and which of its works."""
 
@@ -116,7 +118,7 @@ class Worker:
     def drain(self, queue: str, halted: bool, signs: "Signs") -> int:
         """Claim and run until nothing is due; how many ran."""
         with self.engine.begin() as connection:
-            lease = take_lease(connection, queue, "load", 60)
+            lease = take_lease(connection, queue, "load", LEASE_SECONDS)
         assert lease is not None
         ran = 0
         with self.engine.connect() as connection:
@@ -166,7 +168,7 @@ class Worker:
         with self.engine.begin() as own:
             end_lease(own, lease.id)
             lapse(own)
-            following = take_lease(own, lease.queue, "load", 60)
+            following = take_lease(own, lease.queue, "load", LEASE_SECONDS)
         assert following is not None
         # At its worst the rescued ticket runs again when the late finish comes; a lane is not jumped.
         again = _take(connection, following, claimed.id, 0.0) if claimed.lane is None else None
