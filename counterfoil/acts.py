@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from . import batches, door, settle
-from .columns import EVIDENCE, NaiveTime, utc_text
+from .columns import EVIDENCE, NaiveTime, utc_text, within_calendar
 from .database import wait_at_most
 from .errors import ERROR_LIMIT, Failure, safe
 from .moves import MOVES, SINGLE_ACTS
@@ -229,7 +229,7 @@ def _instant(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise Refused(f"{value!r} is no time", "argument")
     try:
-        utc_text(value)
+        within_calendar(value)
     except (NaiveTime, OverflowError) as error:
         raise Refused(str(error), "argument") from None
     return value

@@ -1,6 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Dialect, Integer, String, TypeDecorator
@@ -34,6 +34,16 @@ def utc_text(value: datetime) -> str:
     # Year first and zero-padded by hand: %Y does not pad years below 1000 on every platform.
     utc = value.astimezone(UTC)
     return f"{utc.year:04d}-{utc:%m-%d %H:%M:%S}.{utc.microsecond:06d}"
+
+
+def within_calendar(value: datetime) -> datetime:
+    """The instant in UTC; in every zone it is in a year that Python has. Raises NaiveTime, OverflowError."""
+    if value.utcoffset() is None:
+        raise NaiveTime(value)
+    utc = value.astimezone(UTC)
+    for hours in (-16, 16):  # as far as PostgreSQL's zones go
+        utc + timedelta(hours=hours)
+    return utc
 
 
 class Utc(TypeDecorator[datetime]):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .clock import later
-from .columns import EVIDENCE, NaiveTime
+from .columns import EVIDENCE, within_calendar
 from .declaration import TICKET, Declaration
 from .declare import name_of
 from .elements import priority_by_size
@@ -249,9 +249,7 @@ def _time(option: str, value: Any) -> Any:
         return later(value)
     if not isinstance(value, datetime):
         raise WrongOption(f"{option} must be an aware datetime or a timedelta, not {value!r}")
-    if value.utcoffset() is None:
-        raise NaiveTime(value)
     try:
-        return value.astimezone(UTC)
+        return within_calendar(value)
     except OverflowError:
         raise WrongOption(f"{option}: {value} is outside the years 1 to 9999 in UTC") from None
