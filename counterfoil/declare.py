@@ -119,7 +119,7 @@ def method(*bare: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def target(name: str, **options: Any) -> Callable[[F], F]:
-    """Declare a rootless callable, by a name that has a dot: `@target("OrderClient.fulfill")`.
+    """Declare a rootless callable by a name, by custom with a dot: `@target("OrderClient.fulfill")`.
 
     Raises RegistryError when a parameter bears the name of an option of opening (pass `params={...}` then is
     not possible for it: rename the parameter).

@@ -266,6 +266,11 @@ class Ticket(Base):
         if "Ticket" in globals():  # a kind, not Ticket itself
             kinds.check(cls)
 
+    def __repr__(self) -> str:
+        known = self.__dict__  # what is loaded: a repr must not go to the database, nor show params
+        told = (str(known[name]) for name in ("id", "view_model", "state") if known.get(name) is not None)
+        return f"<{type(self).__name__} {' '.join(told)}>"
+
     def before_run(self) -> None:
         """Of a kind: called in the work's transaction, after the precondition and before the work.
 

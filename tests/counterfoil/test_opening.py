@@ -236,6 +236,7 @@ def test_an_idempotence_token_opens_one_ticket(host: Any, session: Session, engi
     other = open_ticket(session, "Elsewhere.send", idempotence_token="order 7")
     assert first is again
     assert other is not first
+    assert repr(first).startswith(f"<Ticket {first.id} Mail.send")
     session.commit()
     with Session(engine) as later:
         assert open_ticket(later, host.send, idempotence_token="order 7").id == first.id
