@@ -63,7 +63,7 @@ def later(shop: Engine, id_: int, seconds: float) -> None:
 
 def healthy(shop: Engine, hours_ago: float, per_minute: int, errored: int = 0) -> None:
     """The sampler's figures of an hour."""
-    start = datetime.now(UTC) - timedelta(hours=hours_ago)
+    start = pace.stamp().value - timedelta(hours=hours_ago)  # by the clock that stands
     rates = {"done": per_minute, "errored": errored, "finished": per_minute + errored}
     rows = [
         {"at": start - timedelta(minutes=5 * n, seconds=2), "counts": {}, "queues": {}, "rates": rates}
