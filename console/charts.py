@@ -45,14 +45,15 @@ def context(queue: str | None = None, view_model: str | None = None) -> dict[str
     def read(connection: Connection) -> Drawn:
         now = database_now(connection)
         within = RANGES[wanted]
+        names = known.names(connection)
         since = now - timedelta(seconds=within.seconds)
         return Drawn(
             since,
             now,
             series(connection, within, queue or "", view_model or "", now),
             marks(connection, since),
-            known.queue_names(connection, queue),
-            known.view_model_names(connection, view_model),
+            names.queues(queue),
+            names.view_models(view_model),
         )
 
     found: Panel[Drawn] = panel("charts", read)

@@ -51,9 +51,14 @@ def errored_now() -> int | None:
         except SQLAlchemyError:
             db.session.rollback()
             counts = None
-        g.errored = (counts or {}).get("alarm", (counts or {}).get("errored")) if g.get("user") else None
+        tell_errored(counts)
     count: int | None = g.errored
     return count
+
+
+def tell_errored(counts: dict[str, Any] | None) -> None:
+    """The page has read the latest sample's counts already."""
+    g.errored = (counts or {}).get("alarm", (counts or {}).get("errored")) if g.get("user") else None
 
 
 def _context() -> dict[str, Any]:

@@ -5,7 +5,7 @@ ended stays for 30 days: it tells from which addresses an account was used befor
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,8 @@ class SignedIn:
     role: str
     preferences: dict[str, Any]
     session_id: str
+    now: datetime
+    """The database's time when the request came: what "due" and "in 24 hours" mean on its page."""
 
     def may(self, role: str) -> bool:
         """Whether this person may do what asks for `role`."""
@@ -78,7 +80,7 @@ def find() -> SignedIn | None:
         return None
     if row.stale:
         _seen(row.session_id)
-    return SignedIn(row.id, row.name, row.role, row.preferences or {}, row.session_id)
+    return SignedIn(row.id, row.name, row.role, row.preferences or {}, row.session_id, row.now)
 
 
 @cache
@@ -87,7 +89,7 @@ def _found() -> Any:
     stale = (ConsoleSession.last_seen_at < later(-SEEN_EVERY)).label("stale")
     person = (User.id, User.name, User.role, User.preferences)
     return (
-        select(*person, ConsoleSession.id.label("session_id"), stale)
+        select(*person, ConsoleSession.id.label("session_id"), stale, moment().label("now"))
         .join(ConsoleSession, ConsoleSession.user_id == User.id)
         .where(
             ConsoleSession.id == bindparam("session"),

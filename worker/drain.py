@@ -25,7 +25,7 @@ from counterfoil.transactions import HostTransactions
 
 from . import look
 from .horse import Wish
-from .linger import stay
+from .linger import Stay
 from .pipe import Mouth
 from .witness import PageWitness
 
@@ -58,8 +58,10 @@ class Drain:
         mouth: Mouth,
         wish: Wish,
         settings: Settings,
+        alone: bool = False,
     ) -> None:
         self.lease = lease
+        self.stay = Stay(lease.queue, alone)
         self.runner = runner
         self.transactions = transactions
         self.witness = witness
@@ -90,7 +92,7 @@ class Drain:
                         repaired, was_repaired = True, repaired
                         if not was_repaired and self._repair(connection):
                             continue
-                        if not stay(connection, self.lease.queue):
+                        if not self.stay.longer(connection):
                             break
                         continue
                 following = self._run_claimed(connection, following)
@@ -120,6 +122,7 @@ class Drain:
             self.ran += len(together)
             run = self._run_one if len(together) == 1 else self._run_group
             following = run(connection, together)
+            self.stay.ran()
         if following is None:
             self.witness.idle()
         self.wish.install()  # the work may have changed handlers

@@ -95,7 +95,7 @@ def _work(
     parent = Parent(
         name,
         settings,
-        _body(name, settings, host, engine),
+        _body(name, settings, host, engine, alone=len(queues) == 1 and not burst),
         clerk=clerk,
         redis_errands=redis_errands,
         bell=bell,
@@ -132,7 +132,7 @@ def _burst(queues: list[str], clerk: Clerk, parent: Parent, stop: Stop) -> None:
             return
 
 
-def _body(name: str, settings: Settings, host: Counterfoil, engine: Engine) -> Body:
+def _body(name: str, settings: Settings, host: Counterfoil, engine: Engine, alone: bool) -> Body:
     sessions = host.sessions
     assert sessions is not None
 
@@ -147,7 +147,7 @@ def _body(name: str, settings: Settings, host: Counterfoil, engine: Engine) -> B
             app_version=settings.app_version,
             on_error=host.on_error,
         )
-        Drain(lease, runner, transactions, witness, mouth, wish, settings).run()
+        Drain(lease, runner, transactions, witness, mouth, wish, settings, alone).run()
 
     return body
 

@@ -14,7 +14,6 @@ from ..database import db
 from ..live_page import live_page
 from ..queries import counts
 from ..queries.leaving import clean, clean_number
-from ..queries.tickets import database_now
 from ..queries.tickets import page as read_page
 
 MOST_BESIDES = 1000
@@ -24,7 +23,7 @@ MOST_BESIDES = 1000
 def expiring() -> Response:
     """Both lists within the window of the address (1h, 24h, 7d); the first page of each."""
     connection = db.session.connection()
-    now = database_now(connection)
+    now = g.user.now
     try:
         asked = TicketFilter.parse(request.args.items(multi=True), besides=("clean", "part"))
     except FilterError as complaint:
@@ -33,7 +32,7 @@ def expiring() -> Response:
     for tab in ("expiring", "leaving"):
         wanted = TicketFilter(tab=tab, window=asked.window)
         found = read_page(connection, wanted, None, now)
-        number = counts.number(connection, wanted, now)
+        number = counts.of_page(found) or counts.number(connection, wanted, now)
         lists[tab] = {"wanted": wanted, "found": found, "number": number}
     until = now + WINDOWS[asked.window]
     return live_page(

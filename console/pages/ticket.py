@@ -21,7 +21,6 @@ from ..panels import panel
 from ..queries import ticket as queries
 from ..queries.follow_ups import follow_ups
 from ..queries.standing import standing
-from ..queries.tickets import database_now
 from ..queries.view_models import Usual, usual
 from ..strings import gettext
 from ..ticket_words import VERB_ICONS
@@ -40,7 +39,7 @@ def ticket(ticket_id: int) -> Response:
     told = queries.one(connection, named(ticket_id))
     if told is None:
         return purged(connection, ticket_id)
-    now = database_now(connection)
+    now = g.user.now
     if request.args.get("part") == "acts":
         return page("ticket/dialog.html", **acts_context(told, now), target=f"#ticket-{ticket_id}")
     body = "ticket/body.html"

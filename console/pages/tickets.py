@@ -12,12 +12,12 @@ from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
 from counterfoil.search.grammar import MOST_CHARACTERS
 
-from .. import etags, facets
+from .. import etags, facets, layout
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
 from ..queries import counts, known, searches
-from ..queries.tickets import SIZE, Page, by_ids, database_now
+from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
 from ..ticket_rows import changes_with
@@ -32,8 +32,7 @@ TABS_SHOWN = (
 
 def tickets() -> Response:
     """The page, or its list alone for htmx; 422 for a filter or cursor that makes no sense."""
-    connection = db.session.connection()
-    now = database_now(connection)
+    connection, now = db.session.connection(), g.user.now
     try:
         wanted = wanted_of(request.args)
         found = read_page(connection, wanted, request.args.get("cursor"), now)
@@ -60,6 +59,8 @@ def wanted_of(args: Any) -> TicketFilter:
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
     """What the list's templates show."""
     numbers = counts.tab_counts(connection, now)
+    layout.tell_errored(numbers.sampled)
+    names = known.names(connection)
     number = matching(connection, wanted, found, numbers, now)
     if _is_whole_tab(wanted):
         numbers.of[wanted.tab] = number
@@ -71,9 +72,9 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "stale": counts.is_stale(numbers, now),
         "matching": number,
         "tabs": TABS_SHOWN,
-        "queues": known.queue_names(connection, wanted.queue),
-        "view_models": known.view_model_names(connection, wanted.view),
-        "more_facets": lambda: _more_facets(connection, wanted),
+        "queues": names.queues(wanted.queue),
+        "view_models": names.view_models(wanted.view),
+        "more_facets": lambda: _more_facets(connection, wanted, names),
         "verbs": bulk_verbs(wanted.tab),
         "saved": searches.saved(connection, g.user.id),
         "may": g.user.may("operator"),
@@ -83,7 +84,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
     }
 
 
-def _more_facets(connection: Connection, wanted: TicketFilter) -> dict[str, Any]:
+def _more_facets(connection: Connection, wanted: TicketFilter, names: known.Names) -> dict[str, Any]:
     """What the menus behind "More filters" offer and say; the page asks for it, its list alone does not."""
     apart = facets.taken_apart(wanted)
     return {
@@ -91,7 +92,7 @@ def _more_facets(connection: Connection, wanted: TicketFilter) -> dict[str, Any]
         "chosen": apart.chosen,
         "any": bool(apart.chosen or wanted.error or wanted.batch),
         "errors": known.causes(connection, wanted.error),
-        "classes": known.root_classes(connection, apart.chosen.get("class")),
+        "classes": names.root_classes(apart.chosen.get("class")),
         "batches": known.batches(connection, wanted.batch),
         "ages": facets.choices("age"),
         "outcomes": facets.choices("outcome"),
@@ -103,8 +104,7 @@ def rows() -> Any:
 
     304 while nothing of it has changed; relative times are the page's own business.
     """
-    connection = db.session.connection()
-    now = database_now(connection)
+    connection, now = db.session.connection(), g.user.now
     try:
         wanted = wanted_of(request.args)
         found = read_page(connection, wanted, request.args.get("cursor"), now)
@@ -156,10 +156,10 @@ def matching(
 ) -> counts.Number:
     """How many tickets the filter means: the tab's own number unless it is narrowed.
 
-    A first page that is not full has looked already as far as a count would.
+    A page may have looked already as far as a count would.
     """
-    if not found.previous and (found.stretched or not found.next):
-        return counts.Number(len(found.rows), found.stretched)
+    if (seen := counts.of_page(found)) is not None:
+        return seen
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
         return counts.number(connection, wanted, now)
     return numbers.of[wanted.tab]

@@ -104,6 +104,6 @@ def _context(name: str) -> dict[str, Any]:
         "usual": panel("view model", lambda c: queries.usual(c, [name], now).get(name)),
         "tickets": panel("view model's tickets", lambda c: queries.tickets(c, name)),
         "versions": queries.versions(connection, name, now),
-        "queues": known.queue_names(connection),
+        "queues": known.names(connection).queues(),
         "submit_token": secrets.token_urlsafe(24),
     } | charts.context(view_model=name)

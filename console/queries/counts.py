@@ -14,7 +14,7 @@ from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
-from .tickets import STRETCH, at_once, edge_after
+from .tickets import STRETCH, Page, at_once, edge_after
 
 MOST = 10_000
 
@@ -36,6 +36,8 @@ class TabCounts:
 
     of: dict[str, Number]
     at: datetime | None = None
+    sampled: dict[str, Any] | None = None
+    """All that the snapshot counted."""
 
 
 def tab_counts(connection: Connection, now: datetime) -> TabCounts:
@@ -47,7 +49,7 @@ def tab_counts(connection: Connection, now: datetime) -> TabCounts:
         for name in TABS
         if name != "leaving"
     }
-    return TabCounts(found, sample.at if sample else None)
+    return TabCounts(found, sample.at if sample else None, known)
 
 
 def latest(connection: Connection) -> Any:
@@ -67,6 +69,15 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime) -> Numbe
         return total
     among = select(func.count()).where(Ticket.id.in_(ids), wanted.where(now))
     return Number(connection.execute(among).scalar_one())
+
+
+def of_page(found: Page) -> Number | None:
+    """How many there are if a page tells: a first one that is not full, or one of what an index found."""
+    if found.total is not None:
+        return Number(found.total)
+    if not found.previous and (found.stretched or not found.next):
+        return Number(len(found.rows), found.stretched)
+    return None
 
 
 def _walked(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, text
 
+from counterfoil.columns import Utc
 from counterfoil.ticket import Ticket
 
 from .tickets import COLUMNS
@@ -44,17 +45,24 @@ def follow_ups(connection: Connection, row: Row[Any]) -> FollowUps:
     return FollowUps(rows, before is not None and before > row.started_at)
 
 
+_FURTHEST = 2**40
+_HALVING = text(
+    f"""
+WITH RECURSIVE halving(low, step) AS (
+  SELECT CAST(:low AS BIGINT), CAST({_FURTHEST} AS BIGINT)
+  UNION ALL
+  SELECT CASE WHEN (SELECT t.opened_at FROM counterfoil_tickets t
+                    WHERE t.id >= low + step ORDER BY t.id LIMIT 1) <= :at THEN low + step ELSE low END,
+         step / 2
+  FROM halving WHERE step > 0
+)
+SELECT low FROM halving WHERE step = 0"""
+).bindparams(bindparam("at", type_=Utc()))
+
+
 def _last_opened_by(connection: Connection, low: int, at: datetime) -> int:
     """About the greatest id that was opened by then; `low` is one that was."""
-    high = connection.execute(select(func.max(Ticket.id))).scalar() or low
-    while low < high:
-        middle = (low + high + 1) // 2
-        opened = _opened(connection, middle)
-        if opened is not None and opened <= at:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return connection.execute(_HALVING, {"low": low, "at": at}).scalar() or low
 
 
 def _opened(connection: Connection, id_: int) -> datetime | None:

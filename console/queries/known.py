@@ -1,8 +1,10 @@
 """Values that a filter can be set to: from what workers registered, never by SELECT DISTINCT on tickets."""
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, union
+from sqlalchemy import Connection, Row, literal, select, text, union
 
 from counterfoil.tables import Batch, ErrorGroup, Queue, RootClass, ViewModelRecord
 
@@ -11,24 +13,46 @@ FEW = 50
 """Of what is offered by its newest or its largest."""
 
 
-def queue_names(connection: Connection, chosen: str | None = None) -> list[str]:
-    """Queues that workers or view models name; the chosen one is in it even if none does."""
-    named = (Queue.name, ViewModelRecord.queue, ViewModelRecord.route)
-    found = connection.execute(union(*(select(name).limit(MOST).subquery().select() for name in named)))
-    return sorted(name for name in {*found.scalars(), chosen} if name)
+@dataclass(frozen=True)
+class Names:
+    """What workers registered, read by one statement; each list has the chosen one even if none did."""
+
+    found: dict[str, set[str]]
+
+    def queues(self, chosen: str | None = None) -> list[str]:
+        """Queues that workers or view models name."""
+        return self._with("queue", chosen)
+
+    def view_models(self, chosen: str | None = None) -> list[str]:
+        """View models."""
+        return self._with("view", chosen)
+
+    def root_classes(self, chosen: str | None = None) -> list[str]:
+        """Classes of roots."""
+        return self._with("class", chosen)
+
+    def _with(self, sort: str, chosen: str | None) -> list[str]:
+        return sorted({*self.found.get(sort, ()), *([chosen] if chosen else [])})
 
 
-def view_model_names(connection: Connection, chosen: str | None = None) -> list[str]:
-    """View models that workers registered; the chosen one is in it even if none did."""
-    found = {*connection.execute(select(ViewModelRecord.name).limit(MOST)).scalars(), chosen}
-    return sorted(name for name in found if name)
+def names(connection: Connection) -> Names:
+    """All of them, at most `MOST` of each."""
+    found: dict[str, set[str]] = {}
+    for sort, name in connection.execute(_names()):
+        if name:
+            found.setdefault(sort, set()).add(name)
+    return Names(found)
 
 
-def root_classes(connection: Connection, chosen: str | None = None) -> list[str]:
-    """Classes of roots that workers registered; the chosen one is in it even if none did."""
-    query = select(RootClass.name).order_by(RootClass.name).limit(MOST)
-    found = {*connection.execute(query).scalars(), chosen}
-    return sorted(name for name in found if name)
+@cache
+def _names() -> Any:
+    record = ViewModelRecord
+    columns = (
+        ("queue", Queue.name), ("queue", record.queue), ("queue", record.route),
+        ("view", record.name), ("class", RootClass.name),
+    )  # fmt: skip
+    each = (select(literal(sort).label("sort"), name.label("name")).limit(MOST) for sort, name in columns)
+    return union(*(few.subquery().select() for few in each))
 
 
 def batches(connection: Connection, chosen: str | None = None) -> list[tuple[str, str]]:

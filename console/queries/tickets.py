@@ -45,6 +45,8 @@ class Page:
     next: str | None = None
     previous: str | None = None
     stretched: bool = False
+    total: int | None = None
+    """How many the whole list has, where that is known."""
 
 
 def database_now(connection: Connection) -> datetime:
@@ -118,6 +120,7 @@ def _among(
         rows,
         f"f.{Place.of(rows[-1], order).written()}" if found[start + SIZE :] else None,
         f"b.{first.written()}" if start > 0 and first else None,
+        total=len(found),
     )
 
 

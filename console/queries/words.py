@@ -39,9 +39,9 @@ def searchable(connection: Connection) -> list[str]:
 
 def _values(connection: Connection, field: str) -> Iterable[str]:
     if field == "queue":
-        return known.queue_names(connection)
+        return known.names(connection).queues()
     if field == "view":
-        return known.view_model_names(connection)
+        return known.names(connection).view_models()
     if field == "root":
         names = connection.execute(select(RootClass.name).order_by(RootClass.name).limit(_READ)).scalars()
         return [f"{name}!" for name in names]

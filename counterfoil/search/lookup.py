@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, select, text, union_all
 
 from ..keyset import MAX_ID
 from ..tables import TicketParam
 from ..ticket import Ticket
-from .rarity import all_of, is_rare
+from .rarity import all_of, are_rare
 from .sql import like, names_with, params_with, roots_of_key
 from .tree import And, Node, Not, Or, Term
 
@@ -80,11 +80,12 @@ def _all(
 ) -> list[int] | None:
     """What all of them find; None as soon as it is too much."""
     trigrams = list(by_trigrams)
-    if not all(is_rare(connection, query) for query in trigrams):
+    if trigrams and not are_rare(connection, trigrams):
         return None
     found: set[int] = set()
-    for query in queries:
-        found |= set(connection.execute(query.limit(MOST + 1)).scalars())
+    each = [query.limit(MOST + 1).subquery().select() for query in queries]
+    if each:
+        found |= set(connection.execute(union_all(*each)).scalars())
         if len(found) > MOST:
             return None
     with _bitmaps(connection) if trigrams else nullcontext():

@@ -4,6 +4,7 @@ A trigram index reads every row that it finds before the first is shown, so a co
 scan costs. The planner knows which are common from the sample that ANALYZE took.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, text
@@ -15,12 +16,16 @@ _SHARE = 0.0005
 _ROWS = text("SELECT reltuples FROM pg_class WHERE oid = 'counterfoil_tickets'::regclass")
 
 
-def is_rare(connection: Connection, query: Select[Any]) -> bool:
-    """Whether the planner expects few rows of this query on the tickets."""
+def are_rare(connection: Connection, queries: Iterable[Select[Any]]) -> bool:
+    """Whether the planner expects few rows of each of these queries on the tickets."""
+    most = max(FEW, _SHARE * connection.execute(_ROWS).scalar_one())
+    return all(_expected(connection, query) <= most for query in queries)
+
+
+def _expected(connection: Connection, query: Select[Any]) -> int:
     compiled: Any = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
     told = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", compiled.params).scalar_one()
-    most = max(FEW, _SHARE * connection.execute(_ROWS).scalar_one())
-    return bool(told[0]["Plan"]["Plan Rows"] <= most)
+    return int(told[0]["Plan"]["Plan Rows"])
 
 
 def all_of(query: Select[Any]) -> Select[Any]:
