@@ -16,12 +16,16 @@ from .times import exact, relative
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason. `code` names its kind; `link` and `link_text` lead to what it names, or to the remedy."""
+    """One reason. `code` names its kind; `link` and `link_text` lead to what it names, or to the remedy.
+
+    `command` is a remedy to be typed.
+    """
 
     code: str
     text: str
     link: str | None = None
     link_text: str | None = None
+    command: str | None = None
 
 
 def reasons(row: Any, facts: Standing) -> list[Reason]:
@@ -102,11 +106,9 @@ def _not_yet(row: Any, facts: Standing) -> Reason | None:
 def _no_worker(row: Any, facts: Standing) -> Reason | None:
     if facts.workers:
         return None
-    text = gettext(
-        "No live worker listens to queue %(name)s: start one with `counterfoil worker --queue %(name)s`.",
-        name=row.queue or "?",
-    )
-    return Reason("no-worker", text, *_to("workers"))
+    queue = row.queue or "?"
+    text = gettext("No live worker listens to queue %(name)s: start one with", name=queue)
+    return Reason("no-worker", text, *_to("workers"), command=f"counterfoil worker --queue {queue}")
 
 
 def _lane(row: Any, facts: Standing) -> Reason | None:

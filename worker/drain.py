@@ -71,6 +71,7 @@ class Drain:
         self.groups = Groups(runner.registry)
         self.ran = 0
         self.paused = False
+        self._stayed = False
         self._told = False
         self.paused_view_models: frozenset[str] = frozenset()
         self._looked_at = float("-inf")
@@ -94,6 +95,7 @@ class Drain:
                             continue
                         if not self.stay.longer(connection):
                             break
+                        self._stayed = True
                         continue
                 following = self._run_claimed(connection, following)
         self.mouth.say({"ran": self.ran})
@@ -110,7 +112,8 @@ class Drain:
     def _run_claimed(self, connection: Connection, first: Claimed) -> Claimed | None:
         """Run what was claimed, and what may share its transaction; the next claim, if one rode along."""
         self.witness.stage(first, "claimed", 0)
-        self._look(connection)
+        self._look(connection, anew=self._stayed)  # what it waited for may be what was resumed
+        self._stayed = False
         following = None
         if self._must_not_run(first):
             self._give_back(first)
@@ -167,10 +170,10 @@ class Drain:
             return True
         return False
 
-    def _look(self, connection: Connection) -> None:
-        """Every second: what is paused."""
+    def _look(self, connection: Connection, anew: bool = False) -> None:
+        """What is paused: every second, or anew."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_SECONDS:
+        if not anew and now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
         self.paused, self.paused_view_models = look.paused(connection, self.lease.queue)

@@ -25,7 +25,7 @@ class ParcelTicket(Ticket):
 
     __tablename__ = "parcel_tickets"
     metadata = OWN
-    __mapper_args__ = {"polymorphic_identity": "parcel"}
+    __mapper_args__ = {"polymorphic_identity": "grouped parcel"}
 
     id: Mapped[int] = mapped_column(ForeignKey(Ticket.id, ondelete="CASCADE"), primary_key=True)
     name: Mapped[str]
