@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, union_all
 
 from counterfoil.ticket import Ticket
 
@@ -16,21 +16,22 @@ def overtaken(
 
     One probe of counterfoil_tickets_claim for each priority.
     """
-    oldest: dict[int, datetime] = {}
-    for priority in PRIORITIES:
-        first = (
-            select(Ticket.due_at)
-            .where(
-                text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
-                Ticket.queue == queue,
-                Ticket.priority == priority,
-                Ticket.due_at <= now,
-            )
-            .order_by(Ticket.due_at)
-            .limit(1)
+    firsts = (
+        select(Ticket.priority, Ticket.due_at)
+        .where(
+            text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
+            Ticket.queue == queue,
+            Ticket.priority == priority,
+            Ticket.due_at <= now,
         )
-        if (due := connection.execute(first).scalar()) is not None:
-            oldest[priority] = due
+        .order_by(Ticket.due_at)
+        .limit(1)
+        .subquery()
+        for priority in PRIORITIES
+    )
+    oldest = {
+        row.priority: row.due_at for row in connection.execute(union_all(*(f.select() for f in firsts)))
+    }
     late = now - timedelta(seconds=wanted_seconds)
     return [
         (priority, due)

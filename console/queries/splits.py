@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, func, select, text, union_all
 
 from counterfoil.histogram import merged, quantile
 from counterfoil.tables import Rollup
 from counterfoil.ticket import Ticket
+
+from .overtaken import PRIORITIES
 
 NOW, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 MOST_CANDIDATES = 1000
@@ -48,21 +50,20 @@ def parts(connection: Connection, queue: str, views: dict[str, Any], now: dateti
 
 def candidates(connection: Connection, queue: str, now: datetime) -> int:
     """Due tickets that a worker might claim at once, counted to a bound; the others wait for their lane."""
-    total = 0
-    for priority in (1, 3, 5, 7, 9):
-        inside = (
-            select(Ticket.id)
-            .where(
-                text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
-                Ticket.queue == queue,
-                Ticket.priority == priority,
-                Ticket.due_at <= now,
-            )
-            .limit(MOST_CANDIDATES - total)
-            .subquery()
+    each = (
+        select(Ticket.id)
+        .where(
+            text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
+            Ticket.queue == queue,
+            Ticket.priority == priority,
+            Ticket.due_at <= now,
         )
-        total += connection.execute(select(func.count()).select_from(inside)).scalar_one()
-    return total
+        .limit(MOST_CANDIDATES)
+        .subquery()
+        for priority in PRIORITIES
+    )
+    inside = union_all(*(few.select() for few in each)).limit(MOST_CANDIDATES).subquery()
+    return connection.execute(select(func.count()).select_from(inside)).scalar_one()
 
 
 def _paces(
