@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from .clock import MOMENT, after, elapsed_ms
 from .database import by
+from .priority import NUMBERS
 from .ticket import PENDING
 
 
@@ -35,7 +36,7 @@ def candidate(dialect: str, lock: bool, beyond: str = "") -> str:
     probes = ", ".join(
         f"(SELECT id FROM counterfoil_tickets{by(dialect, 'claim')} WHERE {where} AND priority = {p} "
         "ORDER BY due_at, id LIMIT 1)"
-        for p in (1, 3, 5, 7, 9)
+        for p in NUMBERS
     )
     return f"SELECT coalesce({probes})"
 
@@ -79,7 +80,7 @@ def seconds_to_next(connection: Connection, queue: str, within_seconds: float) -
         f"SELECT (SELECT due_at FROM counterfoil_tickets{by(dialect, 'claim')} WHERE state = 'pending' "
         f"AND turn AND queue = :queue AND priority = {p} AND due_at > {moment} AND due_at <= {ahead} "
         "ORDER BY due_at, id LIMIT 1) AS due_at"
-        for p in (1, 3, 5, 7, 9)
+        for p in NUMBERS
     )
     wait = f"-{elapsed_ms(dialect, 'nearest.due_at')}"
     first = text(f"SELECT {wait} FROM (SELECT min(due_at) AS due_at FROM ({probes}) probes) nearest")

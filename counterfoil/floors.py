@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-PRIORITIES = (1, 3, 5, 7, 9)
+from .priority import NUMBERS
+
 SECONDS = 1.0
 SLACK = timedelta(seconds=5)
 SHARE = 20
@@ -31,7 +32,7 @@ class Floors:
         """A due time for each priority, for a probe to begin at."""
         if self._floors and self.clock() >= self._until:
             self._floors = {}
-        return [self._floors.get(priority, _BOTTOM) for priority in PRIORITIES]
+        return [self._floors.get(priority, _BOTTOM) for priority in NUMBERS]
 
     def array(self) -> str:
         """The same as PostgreSQL's text of an array: making one of five times cost more than the claim's
@@ -48,7 +49,7 @@ class Floors:
         if not self._floors:
             self._until = self.clock() + max(SECONDS, SHARE * took_seconds)
         recent = looked_at - SLACK
-        for better in PRIORITIES:
+        for better in NUMBERS:
             if better < priority:
                 self._floors[better] = recent
         self._floors[priority] = min(due_at, recent)

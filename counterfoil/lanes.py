@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from .clock import MOMENT
 from .database import by
 from .hot import Hot
+from .priority import NUMBERS
 
 WAITING = "state = 'pending' AND NOT turn AND aside IS NULL AND lane IS NOT NULL"
 HOLDING = "state = 'pending' AND turn AND lane IS NOT NULL"
@@ -62,8 +63,7 @@ _PROBE = (
     "WHERE {waiting} AND w.lane = q.lane "
     "AND w.queue = q.queue AND w.priority = {p}{due} ORDER BY w.due_at, w.id LIMIT 1"
 )
-_PRIORITIES = (1, 3, 5, 7, 9)
-_PROBES = [_PROBE.format(waiting=_WAITING_W, p=p, due="{due}") for p in _PRIORITIES]
+_PROBES = [_PROBE.format(waiting=_WAITING_W, p=p, due="{due}") for p in NUMBERS]
 _UNTIL_NOW = f" AND w.due_at <= {MOMENT['sqlite']}"
 _DUE = ", ".join(f"(SELECT id FROM ({probe.format(due=_UNTIL_NOW)}))" for probe in _PROBES)
 _EARLY = " UNION ALL ".join(f"SELECT * FROM ({probe.format(due='')})" for probe in _PROBES)
@@ -145,7 +145,7 @@ _HEAD = (
 )
 _SWEEP_SQLITE = text(f"""
 UPDATE counterfoil_tickets SET turn = 0 WHERE id IN (
-  SELECT c.id FROM ({" UNION ALL ".join(_HEAD.format(p=p) for p in _PRIORITIES)}) c
+  SELECT c.id FROM ({" UNION ALL ".join(_HEAD.format(p=p) for p in NUMBERS)}) c
   WHERE EXISTS (SELECT 1 FROM counterfoil_tickets r
                 WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = c.lane))""")
 
@@ -181,7 +181,7 @@ WITH RECURSIVE k(lane, queue) AS (
 SELECT k.lane, k.queue,
   (SELECT r.id FROM counterfoil_tickets r
    WHERE r.state = 'running' AND r.lane IS NOT NULL AND r.lane = k.lane LIMIT 1) IS NULL
-  AND {" AND ".join(holder.format(p) for p in _PRIORITIES)} AS idle
+  AND {" AND ".join(holder.format(p) for p in NUMBERS)} AS idle
 FROM (SELECT lane, queue FROM k LIMIT :chunk) k""").bindparams(bindparam("chunk", type_=BigInteger()))
 
 

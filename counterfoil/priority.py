@@ -2,6 +2,8 @@
 
 PRIORITIES = {"urgent": 1, "high": 3, "medium": 5, "low": 7, "minor": 9}
 NAMES = {number: name for name, number in PRIORITIES.items()}
+NUMBERS = tuple(NAMES)
+"""Most urgent first."""
 
 
 class UnknownPriority(ValueError):

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, text, union_all
 
+from counterfoil.priority import NUMBERS
 from counterfoil.ticket import Ticket
-
-PRIORITIES = (1, 3, 5, 7, 9)
 
 
 def overtaken(
@@ -27,7 +26,7 @@ def overtaken(
         .order_by(Ticket.due_at)
         .limit(1)
         .subquery()
-        for priority in PRIORITIES
+        for priority in NUMBERS
     )
     oldest = {
         row.priority: row.due_at for row in connection.execute(union_all(*(f.select() for f in firsts)))

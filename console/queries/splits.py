@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, union_all
 
 from counterfoil.histogram import merged, quantile
+from counterfoil.priority import NUMBERS
 from counterfoil.tables import Rollup
 from counterfoil.ticket import Ticket
-
-from .overtaken import PRIORITIES
 
 NOW, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 MOST_CANDIDATES = 1000
@@ -60,7 +59,7 @@ def candidates(connection: Connection, queue: str, now: datetime) -> int:
         )
         .limit(MOST_CANDIDATES)
         .subquery()
-        for priority in PRIORITIES
+        for priority in NUMBERS
     )
     inside = union_all(*(few.select() for few in each)).limit(MOST_CANDIDATES).subquery()
     return connection.execute(select(func.count()).select_from(inside)).scalar_one()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text, tuple_
 
+from counterfoil.priority import NUMBERS
 from counterfoil.tables import Leader, Process, Queue, Sample, Slot, TrailEntry, Version, ViewModelRecord
 from counterfoil.ticket import Ticket
 
@@ -100,7 +101,7 @@ def _ahead(connection: Connection, row: Row[Any], now: datetime) -> int:
     if row.state != "pending" or row.queue is None or row.priority is None:
         return 0
     total = 0
-    for priority in (1, 3, 5, 7, 9):
+    for priority in NUMBERS:
         if priority > row.priority or total >= MOST_AHEAD:
             break
         query = select(Ticket.id).where(
