@@ -1,6 +1,7 @@
 """Browser tabs on a running console, over HTTP: one that measures, and others that stream and follow."""
 
 import html
+import http.client
 import http.cookiejar
 import re
 import threading
@@ -17,7 +18,12 @@ PASSWORD = "a long pass phrase"
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 ROWS = re.compile(r'data-rows="([^"]+)"')
 ROW = re.compile(r'data-id="(\d+)"')
-FOLLOW_SECONDS = 1.0
+EVERY_SECONDS = 0.8
+POLL_SECONDS = 3.0
+"""As static/live.js: between two looks that hints ask for, and between looks without a stream."""
+
+OF_A_SESSION = 10
+"""Tabs that share a session; of more than `console.live.MOST_OF_ONE` the rest would poll."""
 
 
 class Person:
@@ -25,9 +31,8 @@ class Person:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        )
+        self.cookies = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
 
     def become_the_first_administrator(self, token: str) -> None:
         """By the one-time link."""
@@ -35,6 +40,17 @@ class Person:
         found = TOKEN.search(self.read(path)[1])
         assert found, "the page has no token"
         form = {"csrf_token": found[1], "name": "olivia", "password": PASSWORD, "again": PASSWORD}
+        self._send(path, form)
+
+    def once_more(self) -> "Person":
+        """The same person in a browser of their own: a session of its own."""
+        other = Person(self.url)
+        found = TOKEN.search(other.read("/sign-in")[1])
+        assert found, "the page has no token"
+        other._send("/sign-in", {"csrf_token": found[1], "name": "olivia", "password": PASSWORD})
+        return other
+
+    def _send(self, path: str, form: dict[str, str]) -> None:
         data = urllib.parse.urlencode(form).encode()
         self.opener.open(urllib.request.Request(self.url + path, data, {"Origin": self.url})).read()
 
@@ -46,56 +62,62 @@ class Person:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def follow(self, path: str, tag: str) -> tuple[int, str]:
-        """Ask for a fragment as a browser does that has one by this tag; the status and the tag now."""
-        headers = {"HX-Request": "true"} | ({"If-None-Match": tag} if tag else {})
-        try:
-            with self.opener.open(
-                urllib.request.Request(self.url + path, headers=headers), timeout=60
-            ) as answer:
-                answer.read()
-                return answer.status, answer.headers["ETag"]
-        except urllib.error.HTTPError as error:
-            error.read()
-            return error.code, tag
+    def headers(self) -> dict[str, str]:
+        """What a request of theirs carries, over a connection that is kept."""
+        return {"Cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)}
 
 
 def keep_open(person: Person, tabs: int, over: Event, told: "Queue[dict[str, int]]") -> None:
     """So many tabs until it is over; then what they did."""
     did = Counter[str]()
-    for _ in range(tabs):
+    for number in range(tabs):
+        if number % OF_A_SESSION == 0:
+            person = person.once_more()
         Tab(person, over, did).start()
+        over.wait(EVERY_SECONDS / tabs)  # nobody opens all of them in one moment
     over.wait()
     told.put(dict(did))
 
 
 class Tab(threading.Thread):
-    """An open list: hears its stream, and fetches its rows at most once a second when something changed."""
+    """An open list as a browser keeps it: a thread hears its stream, this one fetches its rows."""
 
     def __init__(self, person: Person, over: Event, did: Counter[str]) -> None:
         super().__init__(daemon=True)
         self.person = person
         self.over = over
         self.did = did
+        self.hinted = threading.Event()
+        self.kept = http.client.HTTPConnection(urllib.parse.urlsplit(person.url).netloc, timeout=60)
 
     def run(self) -> None:
+        rows, tag = self._open(), ""
+        threading.Thread(target=self._listen, daemon=True).start()
+        last = 0.0
+        while not self.over.is_set():
+            self.hinted.wait()
+            self.over.wait(max(0.0, last + EVERY_SECONDS - time.monotonic()))
+            self.hinted.clear()
+            last = time.monotonic()
+            with suppress(OSError, http.client.HTTPException):
+                tag = self._follow(rows, tag)
+
+    def _listen(self) -> None:
         while not self.over.is_set():
             with suppress(OSError):
                 self._stream()
-            self.over.wait(1)
+            self.hinted.set()
+            self.over.wait(POLL_SECONDS)
 
     def _stream(self) -> None:
-        rows, tag = self._open(), ""
         request = urllib.request.Request(self.person.url + "/live?topics=tickets,samples")
         with self.person.opener.open(request, timeout=60) as stream:
-            last = 0.0
+            self.did[f"{stream.status} of a stream"] += 1
             for line in stream:
                 if self.over.is_set():
                     return
-                if line.startswith(b"data:") and time.monotonic() - last > FOLLOW_SECONDS:
-                    last = time.monotonic()
-                    status, tag = self.person.follow(rows, tag)
-                    self.did[f"{status} of a tab"] += 1
+                if line.startswith(b"data:"):
+                    self.hinted.set()
 
     def _open(self) -> str:
         """Load the list; where it asks for the rows that it shows."""
@@ -105,3 +127,12 @@ class Tab(threading.Thread):
         address = html.unescape(found[1])
         mark = "&" if "?" in address and not address.endswith("?") else ""
         return address + mark + "ids=" + ".".join(ROW.findall(listed))
+
+    def _follow(self, path: str, tag: str) -> str:
+        """Ask for the rows as a browser does that has them by this tag; their tag now."""
+        asks = self.person.headers() | {"HX-Request": "true"} | ({"If-None-Match": tag} if tag else {})
+        self.kept.request("GET", path, headers=asks)
+        answer = self.kept.getresponse()
+        answer.read()
+        self.did[f"{answer.status} of a tab"] += 1
+        return answer.headers["ETag"] or tag

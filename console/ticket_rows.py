@@ -2,7 +2,8 @@
 
 Many look at the same list, each again and again: a row that nobody has changed costs a look in a dictionary.
 What the row's template reads stands in `Shown` and `Reader`, and nothing else reaches it: two that are equal
-have the same markup, so a row is never older than the values that were just read.
+have the same markup, so a row is never older than the values that were just read. How long ago its time was
+is put in afterwards: of what ran just now it differs from second to second.
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from flask import Flask, g, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .assets import static
 from .strings import translations
@@ -37,7 +38,6 @@ class Shown(NamedTuple):
     error: str
     moves: int
     gone: bool
-    ago: str
 
 
 class Reader(NamedTuple):
@@ -50,27 +50,36 @@ class Reader(NamedTuple):
     language: Any
 
 
+AGO = Markup("<ago>")
+"""Stands for the age in what is kept; no value can look like it, because values are escaped."""
+
+
 def install(app: Flask) -> None:
-    """`ticket_row(row, now, may)` in templates."""
+    """`ticket_row(row, now, may, gone)` and `shown_row(shown, may)` in templates."""
 
     @lru_cache(MOST_KEPT)
-    def made(row: Shown, reader: Reader) -> Markup:
-        return Markup(template.ticket_row(row, reader))  # noqa: S704 - a macro's, escaped already
+    def made(row: Shown, reader: Reader) -> tuple[str, str]:
+        before, _, after = template.ticket_row(row, reader, AGO).partition(AGO)
+        return str(before), str(after)
 
-    def ticket_row(row: Any, now: datetime, may: bool) -> Markup:
-        return made(shown(row, now), reader(may))
+    def shown_row(row: Shown, may: bool) -> Markup:
+        before, after = made(row, reader(may))
+        ago = str(escape(relative(row.at))) if row.at else ""
+        return Markup(before + ago + after)  # noqa: S704 - a macro's, escaped already
 
-    app.jinja_env.globals["ticket_row"] = ticket_row
+    def ticket_row(row: Any, now: datetime, may: bool, gone: bool = False) -> Markup:
+        return shown_row(shown(row, now, gone), may)
+
+    app.jinja_env.globals.update(ticket_row=ticket_row, shown_row=shown_row)
     template: Any = app.jinja_env.get_template("tickets/row_cells.html").module
 
 
-def shown(row: Any, now: datetime) -> Shown:
-    """What the row of this ticket shows; `now` is the database's time."""
+def shown(row: Any, now: datetime, gone: bool = False) -> Shown:
+    """What the row of this ticket shows; `now` is the database's time, `gone`: it has left the list."""
     time = row_when(row, now)
     return Shown(
         row.id, row.state, shown_state(row, now), row.view_model, row.root_id, row.root_label,
-        time.word, time.at, row.attempts, row.max_attempts, row.error or "", row.moves,
-        not getattr(row, "matches", True), relative(time.at) if time.at else "",
+        time.word, time.at, row.attempts, row.max_attempts, row.error or "", row.moves, gone,
     )  # fmt: skip
 
 
@@ -82,6 +91,6 @@ def reader(may: bool) -> Reader:
     return made[may]
 
 
-def changes_with(rows: list[Any], now: datetime, may: bool) -> tuple[Any, ...]:
+def changes_with(rows: list[Shown], may: bool) -> tuple[Any, ...]:
     """What these rows' markup changes with, but for relative times: those are the page's own business."""
-    return [shown(row, now)[:-1] for row in rows], reader(may)[:-1]
+    return rows, reader(may)[:-1]

@@ -41,6 +41,8 @@ def freeze(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
     scans = wanted.scans(operation.asked_at)
     if operation.verb in WITH_ARGUMENTS:  # nobody has chosen a tab: what it cannot take was never meant
         scans = [scan for scan in scans if scan.state is None or scan.state in may_take(operation.verb)]
+    if not scans:
+        return _complete(connection, operation)
     number, place = _read(operation.frozen_through, scans)
     edge = _edge(connection, scans[number], place, chunk)
     conditions = [*scans[number].bounded, *scans[number].residual, Ticket.moved_at <= operation.asked_at]

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, text
+from sqlalchemy import ColumnElement, and_, false, text
 
 from .search.hoist import hoist
+from .search.of_state import of_state
 from .search.sql import condition
+from .search.tree import Node
 from .tabs import PENDING_TAB, TABS, Condition, Order, Tab
 from .ticket import Ticket
 
@@ -53,10 +55,12 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
         "error": wanted.error,
         "queue": wanted.queue,
     }
-    rest = [condition(found.rest, now)] if found.rest else []
+
+    def own(but: str = "") -> list[Condition]:
+        return narrow({name: value for name, value in by.items() if name != but})
 
     def narrowing(but: str = "") -> list[Condition]:
-        return [*narrow({name: value for name, value in by.items() if name != but}), *rest]
+        return [*own(but), *_asked(found.rest, tab.state, now)]
 
     if wanted.span and tab.is_final:  # in the order of the span's own index, whatever else is asked
         bounded = (*tab.bounded(now, wanted.window), *within(wanted.span))
@@ -72,7 +76,9 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
         value = by[name]
         if value and applies:
             (bound,) = narrow({name: value})
-            return _by_state(index, bound, tab, wanted.window, now, narrowing(name))
+            # A tab that is its state asks for nothing that these indexes do not bound.
+            asks = tab.conditions(now, wanted.window) if tab.bound or tab.rest or not tab.state else []
+            return _by_state(index, bound, tab.states, [*asks, *own(name)], found.rest, now)
     residual = (*tab.residual(now, wanted.window), *narrowing())
     return [Scan(tab.index, tuple(tab.bounded(now, wanted.window)), residual, tab.order)]
 
@@ -109,12 +115,30 @@ def _tab(wanted: TicketFilter, hoisted: dict[str, str]) -> Tab:
 
 
 def _by_state(
-    index: str, bound: Condition, tab: Tab, window: str, now: datetime, narrowing: list[Condition]
+    index: str,
+    bound: Condition,
+    states: tuple[str, ...],
+    narrowing: list[Condition],
+    search: Node | None,
+    now: datetime,
 ) -> list[Scan]:
-    # A tab that is its state asks for nothing that these indexes do not bound.
-    rest = tab.conditions(now, window) if tab.bound or tab.rest or not tab.state else []
-    residual = (*rest, *narrowing)
+    """A walk for each state that the search leaves; where it leaves none, one that finds nothing."""
+    able = [state for state in states if search is None or of_state(search, state) is not False]
     return [
-        Scan(index, (bound, text(f"counterfoil_tickets.state = '{state}'")), residual, NEWEST, state)
-        for state in tab.states
+        Scan(
+            index,
+            (bound, text(f"counterfoil_tickets.state = '{state}'")),
+            (*narrowing, *_asked(search, state, now)),
+            NEWEST,
+            state,
+        )
+        for state in able or states[:1]
     ]
+
+
+def _asked(search: Node | None, state: str | None, now: datetime) -> list[Condition]:
+    """What of a search rows must still pass, all of them being in the state, if it is one."""
+    left = of_state(search, state) if search and state else search
+    if isinstance(left, bool) or left is None:
+        return [false()] if left is False else []
+    return [condition(left, now)]

@@ -32,7 +32,7 @@ def expiring() -> Response:
     for tab in ("expiring", "leaving"):
         wanted = TicketFilter(tab=tab, window=asked.window)
         found = read_page(connection, wanted, None, now)
-        number = counts.of_page(found) or counts.number(connection, wanted, now)
+        number = counts.of_page(found) or counts.number(connection, wanted, now, found.look)
         lists[tab] = {"wanted": wanted, "found": found, "number": number}
     until = now + WINDOWS[asked.window]
     return live_page(

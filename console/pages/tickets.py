@@ -20,7 +20,7 @@ from ..queries import counts, known, searches
 from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
-from ..ticket_rows import changes_with
+from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs
 
 NOT_THE_FILTERS = ("cursor", "ids")
@@ -107,22 +107,21 @@ def rows() -> Any:
     connection, now = db.session.connection(), g.user.now
     try:
         wanted = wanted_of(request.args)
-        found = read_page(connection, wanted, request.args.get("cursor"), now)
+        found = read_page(connection, wanted, request.args.get("cursor"), now, bare=True)
         ids = shown_ids(request.args.get("ids", ""))
     except (FilterError, CursorError) as complaint:
         return unfit("tickets/complaint.html", **_told(complaint))
-    fresh = by_ids(connection, ids, wanted, now)
+    fresh = [shown(row, now, gone=not row.matches) for row in by_ids(connection, ids, wanted, now)]
     new = sum(row.id not in set(ids) for row in found.rows)
     numbers = counts.tab_counts(connection, now)
     number = None
     if _is_whole_tab(wanted):
         number = numbers.of[wanted.tab] = matching(connection, wanted, found, numbers, now)
     may = g.user.may("operator")
-    shown = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
-    shown |= {"now": now, "may": may, "matching": number}
+    told = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
     return etags.conditional(
-        lambda: render_template("tickets/fresh.html", **shown),
-        (changes_with(fresh, now, may), new, numbers.of),
+        lambda: render_template("tickets/fresh.html", may=may, matching=number, **told),
+        (changes_with(fresh, may), new, numbers.of),
     )
 
 
@@ -161,5 +160,5 @@ def matching(
     if (seen := counts.of_page(found)) is not None:
         return seen
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
-        return counts.number(connection, wanted, now)
+        return counts.number(connection, wanted, now, found.look)
     return numbers.of[wanted.tab]

@@ -8,13 +8,13 @@ from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import beyond, ordering
-from counterfoil.search.lookup import lookup
 from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
-from .tickets import STRETCH, Page, at_once, edge_after
+from .look import Look, among
+from .tickets import Page, at_once
 
 MOST = 10_000
 
@@ -62,13 +62,25 @@ def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:
     return counts.at is not None and now - counts.at > timedelta(seconds=seconds)
 
 
-def number(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
-    """How many tickets a filter means, exact to 10,000; less where only a stretch was looked through."""
-    total = _walked(connection, wanted, now)
-    if not total.more or total.n >= MOST or (ids := lookup(connection, wanted.search)) is None:
-        return total
-    among = select(func.count()).where(Ticket.id.in_(ids), wanted.where(now))
-    return Number(connection.execute(among).scalar_one())
+def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Look | None = None) -> Number:
+    """How many tickets a filter means, exact to 10,000; less where only a stretch was looked through.
+
+    `look`: that of its page, which has asked some of it.
+    """
+    look = look or Look(connection, wanted, now)
+    if look.ids is not None:
+        few = select(func.count()).where(among(connection, look.ids), wanted.where(now))
+        return Number(connection.execute(few).scalar_one())
+    if len(look.scans) > 1 and look.is_bounded:
+        inside = at_once([_inside(scan, MOST + 1) for scan in look.scans]).limit(MOST + 1).subquery()
+        found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
+        return Number(min(found, MOST), found > MOST)
+    total = Number(0)
+    for scan in look.scans:
+        total += _number(look, scan, MOST - total.n)
+        if total.n >= MOST:
+            return Number(MOST, total.more)
+    return total
 
 
 def of_page(found: Page) -> Number | None:
@@ -80,33 +92,17 @@ def of_page(found: Page) -> Number | None:
     return None
 
 
-def _walked(connection: Connection, wanted: TicketFilter, now: datetime) -> Number:
-    total = Number(0)
-    scans = wanted.scans(now)
-    if len(scans) > 1 and not any(scan.residual for scan in scans):
-        inside = at_once([_inside(scan, MOST + 1) for scan in scans]).limit(MOST + 1).subquery()
-        found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
-        return Number(min(found, MOST), found > MOST)
-    for scan in scans:
-        total += _number(connection, scan, MOST - total.n)
-        if total.n >= MOST:
-            return Number(MOST, total.more)
-    return total
-
-
 def _counted(connection: Connection, tab: str, now: datetime) -> Number:
     found = number(connection, TicketFilter(tab=tab), now)
     return found + number(connection, TicketFilter(tab="leaving"), now) if tab == "expiring" else found
 
 
-def _number(connection: Connection, scan: Scan, most: int) -> Number:
-    conditions, edge = [*scan.bounded], None
-    if scan.residual:
-        edge = edge_after(connection, scan, conditions, ordering(scan.order), STRETCH)
-        if edge:
-            conditions.append(beyond(scan.order, edge, forward=False, inclusive=True))
+def _number(look: Look, scan: Scan, most: int) -> Number:
+    conditions, edge = [*scan.bounded], look.edge(scan) if scan.residual else None
+    if edge:
+        conditions.append(beyond(scan.order, edge, forward=False, inclusive=True))
     inside = _inside(scan, most + 1, conditions).subquery()
-    found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
+    found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
     return Number(min(found, most), found > most or edge is not None)
 
 

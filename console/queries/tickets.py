@@ -14,15 +14,14 @@ from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, case, func
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
-from counterfoil.search.lookup import lookup
 from counterfoil.search.tree import Term
 from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
+from .look import Look, among, sorted_by
+
 SIZE = 50
-STRETCH = 10_000
-"""Rows of an index that one request looks through for what the index cannot bound."""
 
 ERROR_CHARACTERS = 300
 
@@ -47,6 +46,8 @@ class Page:
     stretched: bool = False
     total: int | None = None
     """How many the whole list has, where that is known."""
+    look: Look | None = None
+    """What was asked for it, for whoever counts the list."""
 
 
 def database_now(connection: Connection) -> datetime:
@@ -54,37 +55,44 @@ def database_now(connection: Connection) -> datetime:
     return connection.execute(select(moment())).scalar_one()  # type: ignore[no-any-return]
 
 
-def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: datetime) -> Page:
-    """One page. Raises CursorError for a cursor that is none or belongs to another order."""
-    scans = wanted.scans(now)
-    order = scans[0].order
+def page(
+    connection: Connection, wanted: TicketFilter, cursor: str | None, now: datetime, bare: bool = False
+) -> Page:
+    """One page; `bare`: its rows have an id and what they are sorted by, for whoever shows none.
+
+    Raises CursorError for a cursor that is none or belongs to another order.
+    """
+    look = Look(connection, wanted, now)
+    order = look.scans[0].order
     place, forward = read_place(cursor, order) if cursor else (None, True)
+    if look.ids is not None:
+        return _among(look, look.ids, order, place, forward)
+    one = len(look.scans) == 1
     found: list[TicketRow] = []
     edges: list[Place] = []
-    if len(scans) > 1 and not any(scan.residual for scan in scans):
-        found += connection.execute(at_once([_bounded(scan, place, forward) for scan in scans]))
+    if not one and look.is_bounded:
+        walks = at_once([_bounded(scan, place, forward) for scan in look.scans])
+        found += connection.execute(walks).all()
     else:
-        for scan in scans:
-            rows, edge = _walk(connection, scan, place, forward, whole=len(scans) == 1)
+        for scan in look.scans:
+            rows, edge = _walk(look, scan, place, forward, whole=one and not bare)
             found += rows
             edges += [edge] if edge else []
-    if edges and len(found) <= SIZE and (ids := lookup(connection, wanted.search)) is not None:
-        return _among(connection, ids, wanted, order, place if cursor else None, forward, now)
     descending = order.descending == forward
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=descending)
     edge = sorted(edges, key=Place.sort_key, reverse=descending)[0] if edges else None
-    if edge and len(scans) > 1:
+    if edge and not one:
         found = [row for row in found if _within(Place.of(row, order), edge, descending)]
     more = len(found) > SIZE
-    rows = found[:SIZE] if len(scans) == 1 else _whole(connection, found[:SIZE])
+    rows = found[:SIZE] if one or bare else _whole(connection, found[:SIZE])
     if not forward and not more and not edge:
-        return page(connection, wanted, None, now)  # the list's beginning: whole, not the rest of it
+        return page(connection, wanted, None, now, bare)  # the list's beginning: whole, not the rest of it
     ahead = Place.of(rows[-1], order) if more else edge
     stretched = edge is not None and not more
     if not forward:
         rows.reverse()
         back = f"f.{(Place.of(rows[-1], order) if rows else place or edge).written()}"  # type: ignore[union-attr]
-        return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched)
+        return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched, look=look)
     if place is None and wanted.q:
         rows = [*_named(connection, wanted, now, {row.id for row in rows}), *rows]
     back_to = Place.of(rows[0], order) if rows else place
@@ -93,20 +101,14 @@ def page(connection: Connection, wanted: TicketFilter, cursor: str | None, now: 
         f"f.{ahead.written()}" if ahead else None,
         f"b.{back_to.written()}" if place and back_to else None,
         stretched,
+        look=look,
     )
 
 
-def _among(
-    connection: Connection,
-    ids: list[int],
-    wanted: TicketFilter,
-    order: Order,
-    place: Place | None,
-    forward: bool,
-    now: datetime,
-) -> Page:
+def _among(look: Look, ids: list[int], order: Order, place: Place | None, forward: bool) -> Page:
     """A page of the few that an index of the search's words has found; nothing of the list is left unseen."""
-    found = list(connection.execute(_rows().where(Ticket.id.in_(ids), wanted.where(now))))
+    asked = _rows().where(among(look.connection, ids), look.wanted.where(look.now))
+    found = list(look.connection.execute(asked).all()) if ids else []
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=order.descending)
     start = 0
     if place:
@@ -121,6 +123,7 @@ def _among(
         f"f.{Place.of(rows[-1], order).written()}" if found[start + SIZE :] else None,
         f"b.{first.written()}" if start > 0 and first else None,
         total=len(found),
+        look=look,
     )
 
 
@@ -128,7 +131,7 @@ def by_ids(connection: Connection, ids: list[int], wanted: TicketFilter, now: da
     """These tickets as they are now, with `matches`: whether they still belong to the list."""
     # As a CASE: a condition that is text alone, as the tab "all" has, cannot bear a label.
     matches = case((wanted.where(now), True), else_=False).label("matches")
-    return list(connection.execute(_rows().add_columns(matches).where(Ticket.id.in_(ids))))
+    return list(connection.execute(_rows().add_columns(matches).where(among(connection, ids))).all())
 
 
 @cache
@@ -139,29 +142,26 @@ def _rows() -> Any:
 
 def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
     """The rows of these ids, in their order."""
-    found = {row.id: row for row in connection.execute(_rows().where(Ticket.id.in_([row.id for row in ids])))}
+    asked = _rows().where(among(connection, [row.id for row in ids]))
+    found = {row.id: row for row in connection.execute(asked).all()}
     return [found[row.id] for row in ids if row.id in found]
 
 
 def _walk(
-    connection: Connection, scan: Scan, place: Place | None, forward: bool, whole: bool
+    look: Look, scan: Scan, place: Place | None, forward: bool, whole: bool
 ) -> tuple[list[TicketRow], Place | None]:
     """Up to a page and one of a walk's rows from a place on, and where the look ended if it was cut short.
 
-    Not `whole`: their ids alone, where several walks make one page and most of their rows are not shown.
+    Not `whole`: what they are sorted by alone, where most of them or none are shown.
     """
-    conditions = [*scan.bounded]
-    if place:
-        conditions.append(beyond(scan.order, place, forward))
-    by = ordering(scan.order, forward)
-    edge = None
-    if scan.residual:
-        edge = edge_after(connection, scan, conditions, by, STRETCH)
-        if edge:
-            conditions.append(beyond(scan.order, edge, not forward, inclusive=True))
-    rows = _rows() if whole else select(Ticket.id)
-    query = rows.where(and_(text("1=1"), *conditions, *scan.residual)).order_by(*by).limit(SIZE + 1)
-    return list(connection.execute(query)), edge
+    edge = look.edge(scan, place, forward) if scan.residual else None
+    conditions = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
+    if edge:
+        conditions.append(beyond(scan.order, edge, not forward, inclusive=True))
+    rows: Any = _rows() if whole else select(*sorted_by(scan.order))
+    query = rows.where(and_(text("1=1"), *conditions, *scan.residual))
+    query = query.order_by(*ordering(scan.order, forward)).limit(SIZE + 1)
+    return list(look.connection.execute(query).all()), edge
 
 
 def _bounded(scan: Scan, place: Place | None, forward: bool) -> Select[Any]:
@@ -173,14 +173,6 @@ def _bounded(scan: Scan, place: Place | None, forward: bool) -> Select[Any]:
 def at_once(walks: list[Select[Any]]) -> CompoundSelect[Any]:
     """Several walks as one statement, each with an order and a limit of its own."""
     return union_all(*(select(walk.subquery().c.id) for walk in walks))
-
-
-def edge_after(connection: Connection, scan: Scan, conditions: Any, by: Any, rows: int) -> Place | None:
-    """The place of the walk's row number `rows`; None when it has fewer. Walks the index alone."""
-    key = [] if scan.order.kind == "id" else [getattr(Ticket, scan.order.column)]
-    query = select(*key, Ticket.id).where(*conditions).order_by(*by).offset(rows - 1).limit(1)
-    found = connection.execute(query).first()
-    return Place.of(found, scan.order) if found else None
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:

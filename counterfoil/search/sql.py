@@ -18,6 +18,7 @@ from ..tables import Attempt, RootClass, TicketParam, ViewModelRecord
 from ..tabs import TABS
 from ..ticket import Ticket
 from .fields import duration
+from .folding import FoldsAscii
 from .tree import And, Node, Not, Or, Term
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -114,7 +115,7 @@ def _has(rows: Any) -> ColumnElement[bool]:
 
 
 def _contains(column: Any, words: str) -> ColumnElement[bool]:
-    return _never_null(column, like(column, words))
+    return _never_null(column, like(FoldsAscii(column) if words.isascii() else column, words))
 
 
 def like(column: Any, words: str) -> ColumnElement[bool]:

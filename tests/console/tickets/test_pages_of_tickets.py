@@ -78,8 +78,7 @@ def _read(connection: Connection, wanted: TicketFilter, now: datetime) -> tuple[
 def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.tickets.STRETCH", 100)
-    monkeypatch.setattr("console.queries.counts.STRETCH", 100)
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
     with engine.connect() as connection:
         many(connection, 1000)
         oldest = ticket(connection, root_label="the §§")  # too short for an index of words
@@ -100,7 +99,7 @@ def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
 def test_digits_find_the_ticket_with_that_id_however_old(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.tickets.STRETCH", 100)
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
     with engine.connect() as connection:
         first = ticket(connection, token="abcdef")
         many(connection, 1000)

@@ -1,0 +1,67 @@
+"""One filter as one request looks for it: what its page and its number both need, asked once."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, any_, literal, select
+
+from counterfoil.filters import TicketFilter
+from counterfoil.keyset import Place, beyond, ordering
+from counterfoil.search.lookup import lookup
+from counterfoil.tabs import Order
+from counterfoil.ticket import Ticket
+from counterfoil.walks import Scan
+
+STRETCH = 10_000
+"""Rows of an index that one request looks through for what the index cannot bound."""
+
+
+class Look:
+    """The walks of a filter, how far each is walked, and the few tickets that an index of its words names."""
+
+    def __init__(self, connection: Connection, wanted: TicketFilter, now: datetime) -> None:
+        self.connection = connection
+        self.wanted = wanted
+        self.now = now
+        self.scans = wanted.scans(now)
+        self._edges: dict[Any, Place | None] = {}
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the walks' indexes bound all that the filter asks."""
+        return not any(scan.residual for scan in self.scans)
+
+    @cached_property
+    def ids(self) -> list[int] | None:
+        """Ids among which are all of its tickets; None where no index of words tells them."""
+        return None if self.is_bounded else lookup(self.connection, self.wanted.search)
+
+    def edge(self, scan: Scan, place: Place | None = None, forward: bool = True) -> Place | None:
+        """The place of row number `STRETCH` of a walk from a place on; None when it has fewer rows.
+
+        Walks the index alone.
+        """
+        key = (self.scans.index(scan), place, forward)
+        if key not in self._edges:
+            bounds = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
+            rows = select(*sorted_by(scan.order)).where(*bounds).order_by(*ordering(scan.order, forward))
+            row = self.connection.execute(rows.offset(STRETCH - 1).limit(1)).first()
+            self._edges[key] = Place.of(row, scan.order) if row else None
+        return self._edges[key]
+
+
+def sorted_by(order: Order) -> list[Any]:
+    """The columns that a place in this order is made of."""
+    return [Ticket.id] if order.kind == "id" else [getattr(Ticket, order.column), Ticket.id]
+
+
+def among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:
+    """The ticket is one of these.
+
+    On PostgreSQL as one value: psycopg reads a text of more than 50 values anew each time, which took longer
+    than fetching the rows.
+    """
+    if connection.dialect.name == "postgresql":
+        return Ticket.id == any_(literal(ids, ARRAY(BigInteger)))
+    return Ticket.id.in_(ids)
