@@ -152,6 +152,23 @@ def test_the_ringer_gives_up_what_no_worker_has_known_for_the_grace(stage: Stage
     assert [stage.state(known), stage.state(unknown)] == ["pending", "errored"]
 
 
+def test_the_ringer_looks_for_what_nobody_knows_again_at_once_only_if_it_found_some(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ringer, first = Ringer(), stage.open("Nobody.knows")
+    ringer.act(stage.beat(unknown_grace_minutes=0))
+    second = stage.open("Nobody.knows")
+    ringer.act(stage.beat(unknown_grace_minutes=0))
+    assert [stage.state(first), stage.state(second)] == ["errored", "errored"]
+    ringer.act(stage.beat(unknown_grace_minutes=0))  # finds none, and rests
+    third = stage.open("Nobody.knows")
+    ringer.act(stage.beat(unknown_grace_minutes=0))
+    assert stage.state(third) == "pending"
+    monkeypatch.setattr("worker.scheduler.ringer.time.monotonic", lambda: ringer._next_look)
+    ringer.act(stage.beat(unknown_grace_minutes=0))
+    assert stage.state(third) == "errored"
+
+
 @pytest.mark.alone
 def test_the_waker_sleeps_until_the_next_ticket_is_due_and_rings_it_then(stage: Stage) -> None:
     ticket = stage.open(queue="soon", execute_earliest=timedelta(seconds=1))

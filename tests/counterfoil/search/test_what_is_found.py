@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, insert, select
 
+from console.digest import digest
+from console.queries import counts
 from console.queries.tickets import database_now, page
 from counterfoil.filters import TicketFilter
 from counterfoil.frozen_set import freeze
@@ -16,7 +18,7 @@ CAST = {
     "urgent": {"priority": 1, "root_id": "Order!42", "root_label": "ACME, order A-8123"},
     "tried": {"state": "errored", "attempts": 3, "opened_by": "ada", "error": "BankError: 100% down"},
     "lost": {"state": "errored", "attempts": 1, "error_kind": "lost", "error": None},
-    "kept": {"state": "done", "kept": NOW + timedelta(days=9), "batch_id": 7},
+    "kept": {"state": "done", "kept": NOW + timedelta(days=9), "batch_id": 7, "root_label": "Über GmbH"},
     "retrying": {"claims": 2, "attempts": 2, "retry_at": NOW + timedelta(days=9), "error": "OSError: no"},
 }
 
@@ -70,6 +72,13 @@ FOUND = {
     "not (bank or acme) state:errored": "lost",
     "error:o attempts:<3": "retrying",
     "label:a%b": "",
+    "label:gmbh": "kept",
+    "label:Über": "kept",
+    "view:Ship not state:done": "old",
+    "view:Ship state:done": "",
+    "view:Ship not state:pending": "",
+    "view:Customer.assign_number not state:pending": "tried lost kept",
+    "view:Customer.assign_number (state:done or attempts:>2)": "tried kept",
 }
 
 
@@ -81,12 +90,13 @@ def test_each_condition_finds_what_it_says(engine: Engine) -> None:
             wanted = TicketFilter.parse([("q", text)])
             shown = {names[row.id] for row in page(connection, wanted, None, now).rows}
             assert shown == set(expected.split()), text
+            assert counts.number(connection, wanted, now) == counts.Number(len(shown)), text
             assert frozen(connection, wanted.query()) == {i for i, n in names.items() if n in shown}, text
 
 
 def frozen(connection: Connection, query: str) -> set[int]:
     """The tickets that an operation on this filter would take or skip."""
-    values = {"verb": "retry", "asked_by": "ada", "submit_token": query, "query": query}
+    values = {"verb": "retry", "asked_by": "ada", "submit_token": digest(query), "query": query}
     made = connection.execute(insert(Operation).values(values)).inserted_primary_key
     assert made is not None
     this = select(Operation.__table__).where(Operation.id == made[0])
