@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -13,14 +14,15 @@ from counterfoil import sweeps
 from counterfoil.clock import later, stamp
 from counterfoil.tables import Process
 from counterfoil.ticket import Ticket
-from worker.scheduler import sampler
+from worker.scheduler import paced as pacing
 from worker.scheduler.batches import Batches
 from worker.scheduler.deadlines import Deadlines
 from worker.scheduler.lifeline import Lifeline
+from worker.scheduler.paced import Paced
 from worker.scheduler.planter import Planter
 from worker.scheduler.purger import Purger
 from worker.scheduler.ringer import Ringer
-from worker.scheduler.sampler import Paced, Sampler
+from worker.scheduler.sampler import Sampler
 from worker.scheduler.waker import Waker
 
 from .scheduling import NoRedis, Stage
@@ -303,7 +305,7 @@ def test_one_bad_row_at_the_head_does_not_stop_the_lifeline(stage: Stage) -> Non
 
 def test_a_figure_that_is_dear_is_taken_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, taken = 1000.0, []
-    monkeypatch.setattr(sampler, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(monotonic=lambda: clock))
 
     def take(connection: Connection, now: datetime) -> int:
         nonlocal clock
@@ -317,6 +319,30 @@ def test_a_figure_that_is_dear_is_taken_less_often(monkeypatch: pytest.MonkeyPat
         clock += 0.0625
     assert [at - taken[0] for at in taken] == [0.0, 1.25, 2.5]  # ten times its cost
     assert paced.value == 3
+
+
+def test_dear_figures_together_take_a_tenth_of_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, spent = 1000.0, dict.fromkeys((0.004, 0.1, 0.4), 0)
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(monotonic=lambda: clock))
+
+    def costing(seconds: float) -> Callable[[Connection, datetime], None]:
+        def take(connection: Connection, now: datetime) -> None:
+            nonlocal clock
+            spent[seconds] += 1
+            clock += seconds
+
+        return take
+
+    together: list[Paced] = []
+    figures = [Paced(costing(seconds), 0.9, together) for seconds in spent]
+    while clock < 1200:
+        for figure in figures:
+            figure.refresh(cast(Connection, None), datetime.now(UTC))
+        clock += 0.05
+    assert sum(seconds * times for seconds, times in spent.items()) == pytest.approx(0.1 * 200, rel=0.1)
+    cheap, dear, dearest = spent.values()
+    assert dear == pytest.approx(2 * dearest, rel=0.1)  # four times the cost, half as often
+    assert cheap >= 200  # once a second, which it may
 
 
 def test_batches_closes_what_is_complete_and_opens_the_follow_up(stage: Stage) -> None:

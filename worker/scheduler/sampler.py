@@ -1,48 +1,28 @@
 """Sampler: counts, waits and rates, written once, read by every page and tab.
 
-When: once a second; a figure that is dear to count is counted less often, so that no figure takes more than
-a tenth of a core. So with tens of millions of receipts their number is some seconds old. A snapshot is
+When: once a second; figures that are dear to count are counted less often, so that all together take no more
+than a tenth of a core. So with tens of millions of receipts their number is some seconds old. A snapshot is
 written when something changed, and every five seconds as a sign of life. What was finished is read once, ten
 seconds at a time (`stream`), and rolled up by the minute for the charts (`rollups`).
 """
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from counterfoil.clock import stamp
 from counterfoil.tables import Sample
 
 from . import figures, usual
 from .duty import Beat
+from .paced import Paced
 from .stream import Stream
 
-SHARE_OF_A_CORE = 0.1
 SIGN_OF_LIFE_SECONDS = 5.0
 LONGEST_SECONDS = 30.0
 USUAL_SECONDS = 60.0
-
-
-class Paced:
-    """A figure with a pace of its own: taken again when ten times its cost has passed, and a second."""
-
-    def __init__(self, take: Callable[[Connection, datetime], Any], every_seconds: float) -> None:
-        self._take = take
-        self._every_seconds = every_seconds
-        self._next_at = 0.0
-        self.value: Any = None
-
-    def refresh(self, connection: Connection, now: datetime) -> None:
-        """Take it if it is time; `now` is the database's."""
-        started = time.monotonic()
-        if started < self._next_at:
-            return
-        self.value = self._take(connection, now)
-        cost = time.monotonic() - started
-        self._next_at = started + max(self._every_seconds, cost / SHARE_OF_A_CORE)
 
 
 class Sampler:
@@ -52,9 +32,10 @@ class Sampler:
     every_seconds = 0.0
 
     def __init__(self) -> None:
-        self._counts = {name: Paced(figures.counter(name), 0.9) for name in figures.COUNTED}
-        self._queues = Paced(figures.queues, 0.9)
-        self._rates = Paced(figures.rates, 0.9)
+        self._figures: list[Paced] = []
+        self._counts = {name: Paced(figures.counter(name), 0.9, self._figures) for name in figures.COUNTED}
+        self._queues = Paced(figures.queues, 0.9, self._figures)
+        self._rates = Paced(figures.rates, 0.9, self._figures)
         self._usual = Paced(usual.failing_shares, USUAL_SECONDS)
         self._stream = Stream()
         self._written: tuple[Any, ...] | None = None
@@ -65,7 +46,7 @@ class Sampler:
         started = time.monotonic()
         with beat.transaction(LONGEST_SECONDS) as connection:
             now: datetime = connection.execute(select(stamp())).scalar_one()
-            for paced in (*self._counts.values(), self._queues, self._rates, self._usual):
+            for paced in (*self._figures, self._usual):
                 paced.refresh(connection, now)
         self._stream.act(beat, now, self._queues.value)
         queues = self._told(now)
