@@ -42,7 +42,7 @@ class Look:
 
         Walks the index alone.
         """
-        key = (self.scans.index(scan), place, forward)
+        key = (id(scan), place, forward)
         if key not in self._edges:
             bounds = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
             rows = select(*sorted_by(scan.order)).where(*bounds).order_by(*ordering(scan.order, forward))
