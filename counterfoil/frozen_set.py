@@ -7,18 +7,19 @@ happens meanwhile.
 
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Integer, Select, case, func, literal, null, select, update
+from sqlalchemy import Connection, Insert, Integer, case, func, literal, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .clock import stamp
 from .filters import TicketFilter
-from .keyset import Place, beyond, ordering, read_place
+from .keyset import Place, beyond, read_place
 from .moves import MOVES
 from .operation_asking import WITH_ARGUMENTS
 from .search.lookup import lookup
 from .tables import Operation, OperationItem
 from .ticket import Ticket
 from .walks import Scan
+from .walks import edge as edge_of
 
 CHUNK = 5000
 """Rows of an index that one transaction looks through."""
@@ -44,7 +45,7 @@ def freeze(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
     if not scans:
         return _complete(connection, operation)
     number, place = _read(operation.frozen_through, scans)
-    edge = _edge(connection, scans[number], place, chunk)
+    edge = edge_of(connection, scans[number], chunk, place)
     conditions = [*scans[number].bounded, *scans[number].residual, Ticket.moved_at <= operation.asked_at]
     if place:
         conditions.append(beyond(scans[number].order, place))
@@ -69,15 +70,6 @@ def _read(through: str | None, scans: list[Scan]) -> tuple[int, Place | None]:
     number, _, written = through.partition(":")
     place = read_place(f"f.{written}", scans[int(number)].order)[0] if written else None
     return int(number), place
-
-
-def _edge(connection: Connection, scan: Scan, place: Place | None, chunk: int) -> Place | None:
-    key = [] if scan.order.kind == "id" else [getattr(Ticket, scan.order.column)]
-    query: Select[Any] = select(*key, Ticket.id).where(*scan.bounded)
-    if place:
-        query = query.where(beyond(scan.order, place))
-    row = connection.execute(query.order_by(*ordering(scan.order)).offset(chunk - 1).limit(1)).first()
-    return Place.of(row, scan.order) if row else None
 
 
 def _insert(connection: Connection, operation: Any, conditions: list[Any]) -> Insert:

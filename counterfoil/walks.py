@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, false, text
+from sqlalchemy import ColumnElement, Connection, and_, false, select, text
 
+from .keyset import Place, beyond, ordering
 from .search.hoist import hoist
 from .search.of_state import of_state
 from .search.sql import condition
@@ -36,6 +37,23 @@ class Scan:
     def where(self) -> ColumnElement[bool]:
         """Everything that a row must fulfil."""
         return and_(text("1=1"), *self.bounded, *self.residual)
+
+
+def sorted_by(order: Order) -> list[Any]:
+    """The columns that a place in this order is made of."""
+    return [Ticket.id] if order.kind == "id" else [getattr(Ticket, order.column), Ticket.id]
+
+
+def edge(
+    connection: Connection, scan: Scan, rows: int, place: Place | None, forward: bool = True
+) -> Place | None:
+    """The place of row number `rows` of a walk from a place on; None if it has fewer. By the index alone."""
+    query = select(*sorted_by(scan.order)).where(*scan.bounded)
+    if place:
+        query = query.where(beyond(scan.order, place, forward))
+    query = query.order_by(*ordering(scan.order, forward)).offset(rows - 1).limit(1)
+    found = connection.execute(query).first()
+    return Place.of(found, scan.order) if found else None
 
 
 def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:

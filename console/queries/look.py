@@ -4,14 +4,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, any_, literal, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, any_, literal
 
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import Place, beyond, ordering
+from counterfoil.keyset import Place
 from counterfoil.search.lookup import lookup
-from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan
+from counterfoil.walks import Scan, edge
 
 STRETCH = 10_000
 """Rows of an index that one request looks through for what the index cannot bound."""
@@ -38,22 +37,11 @@ class Look:
         return None if self.is_bounded else lookup(self.connection, self.wanted.search)
 
     def edge(self, scan: Scan, place: Place | None = None, forward: bool = True) -> Place | None:
-        """The place of row number `STRETCH` of a walk from a place on; None when it has fewer rows.
-
-        Walks the index alone.
-        """
+        """The place of row number `STRETCH` of a walk from a place on; None when it has fewer rows."""
         key = (id(scan), place, forward)
         if key not in self._edges:
-            bounds = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
-            rows = select(*sorted_by(scan.order)).where(*bounds).order_by(*ordering(scan.order, forward))
-            row = self.connection.execute(rows.offset(STRETCH - 1).limit(1)).first()
-            self._edges[key] = Place.of(row, scan.order) if row else None
+            self._edges[key] = edge(self.connection, scan, STRETCH, place, forward)
         return self._edges[key]
-
-
-def sorted_by(order: Order) -> list[Any]:
-    """The columns that a place in this order is made of."""
-    return [Ticket.id] if order.kind == "id" else [getattr(Ticket, order.column), Ticket.id]
 
 
 def among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:

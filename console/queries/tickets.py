@@ -17,9 +17,9 @@ from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
 from counterfoil.search.tree import Term
 from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan
+from counterfoil.walks import Scan, sorted_by
 
-from .look import Look, among, sorted_by
+from .look import Look, among
 
 SIZE = 50
 
