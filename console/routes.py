@@ -107,6 +107,7 @@ TABLE = (
     Route("/charts", "charts", charts.charts, VIEWER),
     Route("/tickets", "tickets", tickets.tickets, VIEWER),
     Route("/tickets/rows", "tickets.rows", tickets.rows, VIEWER),
+    Route("/tickets/number", "tickets.number", tickets.number, VIEWER),
     Route("/tickets/words", "tickets.words", tickets.words, VIEWER),
     Route("/tickets/<int:ticket_id>", "tickets.one", ticket.ticket, VIEWER),
     Route("/tickets/<int:ticket_id>.json", "tickets.json", ticket_data.ticket_json, VIEWER),

@@ -23,7 +23,8 @@ from ..queries.words import completions
 from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs
 
-NOT_THE_FILTERS = ("cursor", "ids")
+NOT_THE_FILTERS = ("cursor", "ids", "number")
+"""What else an address has: a place, the rows of a live page, and whether to count before answering."""
 TABS_SHOWN = (
     "all", "pending", "delayed", "retrying", "running", "done", "errored", "expiring", "expired", "failed",
     "held",
@@ -61,8 +62,10 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
     numbers = counts.tab_counts(connection, now)
     layout.tell_errored(numbers.sampled)
     names = known.names(connection)
-    number = matching(connection, wanted, found, numbers, now)
-    if _is_whole_tab(wanted):
+    number = matching(wanted, found, numbers)
+    if number is None and request.args.get("number"):
+        number = counts.number(connection, wanted, now, found.look)
+    if number and _is_whole_tab(wanted):
         numbers.of[wanted.tab] = number
     return {
         "wanted": wanted,
@@ -80,6 +83,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "may": g.user.may("operator"),
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),
+        "number_url": url_for("tickets.number") + "?" + wanted.query(),
         "here": url_for("tickets") + ("?" + request.query_string.decode() if request.query_string else ""),
     }
 
@@ -116,13 +120,23 @@ def rows() -> Any:
     numbers = counts.tab_counts(connection, now)
     number = None
     if _is_whole_tab(wanted):
-        number = numbers.of[wanted.tab] = matching(connection, wanted, found, numbers, now)
+        number = numbers.of[wanted.tab] = matching(wanted, found, numbers) or numbers.of[wanted.tab]
     may = g.user.may("operator")
     told = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
     return etags.conditional(
         lambda: render_template("tickets/fresh.html", may=may, matching=number, **told),
         (changes_with(fresh, may), new, numbers.of),
     )
+
+
+def number() -> Response:
+    """How many tickets a filter means: what a page asks for once it is shown."""
+    try:
+        wanted = wanted_of(request.args)
+    except FilterError as complaint:
+        return unfit("tickets/complaint.html", **_told(complaint))
+    found = counts.number(db.session.connection(), wanted, g.user.now)
+    return answer("tickets/number.html", matching=found)
 
 
 def words() -> Response:
@@ -150,15 +164,14 @@ def _is_whole_tab(wanted: TicketFilter) -> bool:
     return not wanted.is_narrowed and wanted.tab in TABS_SHOWN and wanted.tab != "expiring"
 
 
-def matching(
-    connection: Connection, wanted: TicketFilter, found: Page, numbers: counts.TabCounts, now: datetime
-) -> counts.Number:
-    """How many tickets the filter means: the tab's own number unless it is narrowed.
+def matching(wanted: TicketFilter, found: Page, numbers: counts.TabCounts) -> counts.Number | None:
+    """How many tickets the filter means, where that is known: the tab's own number unless it is narrowed.
 
-    A page may have looked already as far as a count would.
+    A page may have looked already as far as a count would. None: a count looks through thousands of rows, and
+    the page does not wait for it.
     """
     if (seen := counts.of_page(found)) is not None:
         return seen
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
-        return counts.number(connection, wanted, now, found.look)
+        return None
     return numbers.of[wanted.tab]

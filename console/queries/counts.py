@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import beyond, ordering
+from counterfoil.keyset import ordering
 from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
 
-from .look import Look, among
-from .tickets import Page, at_once
+from .look import Look, among, at_once, stretch
+from .tickets import Page
 
 MOST = 10_000
 
@@ -75,11 +75,12 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Lo
         inside = at_once([_inside(scan, MOST + 1) for scan in look.scans]).limit(MOST + 1).subquery()
         found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
         return Number(min(found, MOST), found > MOST)
-    total = Number(0)
+    total, left = Number(0), look.rows
     for scan in look.scans:
-        total += _number(look, scan, MOST - total.n)
-        if total.n >= MOST:
-            return Number(MOST, total.more)
+        if total.n >= MOST or left <= 0:
+            return Number(total.n, True)
+        of_it, seen = _number(look, scan, MOST - total.n, left)
+        total, left = total + of_it, left - seen
     return total
 
 
@@ -97,16 +98,18 @@ def _counted(connection: Connection, tab: str, now: datetime) -> Number:
     return found + number(connection, TicketFilter(tab="leaving"), now) if tab == "expiring" else found
 
 
-def _number(look: Look, scan: Scan, most: int) -> Number:
-    conditions, edge = [*scan.bounded], look.edge(scan) if scan.residual else None
-    if edge:
-        conditions.append(beyond(scan.order, edge, forward=False, inclusive=True))
-    inside = _inside(scan, most + 1, conditions).subquery()
-    found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
-    return Number(min(found, most), found > most or edge is not None)
+def _number(look: Look, scan: Scan, most: int, rows: int) -> tuple[Number, int]:
+    """How many of one walk, and how many rows it took of those that a request may look through."""
+    if not scan.residual:
+        inside = _inside(scan, most + 1).subquery()
+        found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
+        return Number(min(found, most), found > most), 0
+    part = stretch(scan, rows).subquery()
+    both = select(func.count(part.c.passes), func.count()).select_from(part)
+    found, seen = look.connection.execute(both).one()
+    return Number(min(found, most), found > most or seen == rows), seen
 
 
-def _inside(scan: Scan, most: int, conditions: list[Any] | None = None) -> Select[Any]:
+def _inside(scan: Scan, most: int) -> Select[Any]:
     # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
-    rows = select(Ticket.id).where(*(conditions or scan.bounded), *scan.residual)
-    return rows.order_by(*ordering(scan.order)).limit(most)
+    return select(Ticket.id).where(*scan.bounded).order_by(*ordering(scan.order)).limit(most)

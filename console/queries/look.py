@@ -1,30 +1,54 @@
 """One filter as one request looks for it: what its page and its number both need, asked once."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, any_, literal
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    any_,
+    case,
+    literal,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
 
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import Place
+from counterfoil.keyset import Place, beyond, ordering
 from counterfoil.search.lookup import lookup
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, edge
+from counterfoil.walks import Scan, edge, sorted_by
 
 STRETCH = 10_000
 """Rows of an index that one request looks through for what the index cannot bound."""
 
 
+@dataclass(frozen=True)
+class Walked:
+    """Rows that a look has met, and the places at which walks were cut short before they had enough."""
+
+    rows: list[Row[Any]]
+    edges: list[Place]
+
+
 class Look:
-    """The walks of a filter, how far each is walked, and the few tickets that an index of its words names."""
+    """The walks of a filter, and the few tickets that an index of its words names."""
 
     def __init__(self, connection: Connection, wanted: TicketFilter, now: datetime) -> None:
         self.connection = connection
         self.wanted = wanted
         self.now = now
         self.scans = wanted.scans(now)
-        self._edges: dict[Any, Place | None] = {}
+        self.rows = STRETCH
 
     @property
     def is_bounded(self) -> bool:
@@ -36,12 +60,45 @@ class Look:
         """Ids among which are all of its tickets; None where no index of words tells them."""
         return None if self.is_bounded else lookup(self.connection, self.wanted.search)
 
-    def edge(self, scan: Scan, place: Place | None = None, forward: bool = True) -> Place | None:
-        """The place of row number `STRETCH` of a walk from a place on; None when it has fewer rows."""
-        key = (id(scan), place, forward)
-        if key not in self._edges:
-            self._edges[key] = edge(self.connection, scan, STRETCH, place, forward)
-        return self._edges[key]
+    def walk(self, most: int, place: Place | None = None, forward: bool = True) -> Walked:
+        """Up to so many of each walk from a place on, with an id and what they are sorted by."""
+        walks = [
+            _walk(number, scan, self.rows, most, place, forward) for number, scan in enumerate(self.scans)
+        ]
+        rows = list(self.connection.execute(at_once(walks)).all())
+        edges = [
+            edge(self.connection, scan, self.rows, place, forward)
+            for number, scan in enumerate(self.scans)
+            if scan.residual and sum(row.walk == number for row in rows) < most
+        ]
+        return Walked(rows, [found for found in edges if found])
+
+
+def at_once(walks: list[Select[Any]]) -> Any:
+    """Several walks as one statement, each with an order and a limit of its own."""
+    return walks[0] if len(walks) == 1 else union_all(*(select(walk.subquery()) for walk in walks))
+
+
+def stretch(scan: Scan, rows: int, place: Place | None = None, forward: bool = True) -> Select[Any]:
+    """The next so many rows of a walk's index; `passes` is 1 for those that the filter means, else NULL."""
+    passes = case((and_(text("1=1"), *scan.residual), 1)).label("passes")
+    bounds = [beyond(scan.order, place, forward)] if place else []
+    # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
+    found = select(*sorted_by(scan.order), passes).where(text("1=1"), *scan.bounded, *bounds)
+    return found.order_by(*ordering(scan.order, forward)).limit(rows)
+
+
+def _walk(number: int, scan: Scan, rows: int, most: int, place: Place | None, forward: bool) -> Select[Any]:
+    walk: Any = literal_column(str(number)).label("walk")
+    if not scan.residual:
+        bounds = [beyond(scan.order, place, forward)] if place else []
+        found = select(*sorted_by(scan.order), walk).where(text("1=1"), *scan.bounded, *bounds)
+        return found.order_by(*ordering(scan.order, forward)).limit(most)
+    # Without an order of its own: both databases hand a subquery's rows on as they come and stop when there
+    # are enough; asked to sort, SQLite reads the whole stretch first.
+    seen = stretch(scan, rows, place, forward).subquery()
+    columns = [seen.c[column.key] for column in sorted_by(scan.order)]
+    return select(*columns, walk).where(seen.c.passes == 1).limit(most)
 
 
 def among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, case, func, select, text, union_all
+from sqlalchemy import Connection, Row, case, func, select, text
 
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
@@ -17,9 +17,8 @@ from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
 from counterfoil.search.tree import Term
 from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, sorted_by
 
-from .look import Look, among
+from .look import Look, Walked, among
 
 SIZE = 50
 
@@ -67,24 +66,16 @@ def page(
     place, forward = read_place(cursor, order) if cursor else (None, True)
     if look.ids is not None:
         return _among(look, look.ids, order, place, forward)
-    one = len(look.scans) == 1
-    found: list[TicketRow] = []
-    edges: list[Place] = []
-    if not one and look.is_bounded:
-        walks = at_once([_bounded(scan, place, forward) for scan in look.scans])
-        found += connection.execute(walks).all()
-    else:
-        for scan in look.scans:
-            rows, edge = _walk(look, scan, place, forward, whole=one and not bare)
-            found += rows
-            edges += [edge] if edge else []
+    whole = len(look.scans) == 1 and look.is_bounded and not bare
+    walked = Walked(_whole_walk(look, place, forward), []) if whole else look.walk(SIZE + 1, place, forward)
     descending = order.descending == forward
+    found: list[TicketRow] = list(walked.rows)
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=descending)
-    edge = sorted(edges, key=Place.sort_key, reverse=descending)[0] if edges else None
-    if edge and not one:
+    edge = sorted(walked.edges, key=Place.sort_key, reverse=descending)[0] if walked.edges else None
+    if edge and len(look.scans) > 1:
         found = [row for row in found if _within(Place.of(row, order), edge, descending)]
     more = len(found) > SIZE
-    rows = found[:SIZE] if one or bare else _whole(connection, found[:SIZE])
+    rows = found[:SIZE] if whole or bare else _whole(connection, found[:SIZE])
     if not forward and not more and not edge:
         return page(connection, wanted, None, now, bare)  # the list's beginning: whole, not the rest of it
     ahead = Place.of(rows[-1], order) if more else edge
@@ -147,32 +138,14 @@ def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
     return [found[row.id] for row in ids if row.id in found]
 
 
-def _walk(
-    look: Look, scan: Scan, place: Place | None, forward: bool, whole: bool
-) -> tuple[list[TicketRow], Place | None]:
-    """Up to a page and one of a walk's rows from a place on, and where the look ended if it was cut short.
-
-    Not `whole`: what they are sorted by alone, where most of them or none are shown.
-    """
-    edge = look.edge(scan, place, forward) if scan.residual else None
-    conditions = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
-    if edge:
-        conditions.append(beyond(scan.order, edge, not forward, inclusive=True))
-    rows: Any = _rows() if whole else select(*sorted_by(scan.order))
-    query = rows.where(and_(text("1=1"), *conditions, *scan.residual))
+def _whole_walk(look: Look, place: Place | None, forward: bool) -> list[TicketRow]:
+    """A page and one of a single walk that its index bounds, with all that is shown."""
+    (scan,) = look.scans
+    query = _rows().where(
+        text("1=1"), *scan.bounded, *([beyond(scan.order, place, forward)] if place else [])
+    )
     query = query.order_by(*ordering(scan.order, forward)).limit(SIZE + 1)
-    return list(look.connection.execute(query).all()), edge
-
-
-def _bounded(scan: Scan, place: Place | None, forward: bool) -> Select[Any]:
-    """The ids of a page and one of a walk that its index bounds."""
-    conditions = [*scan.bounded, *([beyond(scan.order, place, forward)] if place else [])]
-    return select(Ticket.id).where(*conditions).order_by(*ordering(scan.order, forward)).limit(SIZE + 1)
-
-
-def at_once(walks: list[Select[Any]]) -> CompoundSelect[Any]:
-    """Several walks as one statement, each with an order and a limit of its own."""
-    return union_all(*(select(walk.subquery().c.id) for walk in walks))
+    return list(look.connection.execute(query).all())
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:

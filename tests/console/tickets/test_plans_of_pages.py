@@ -106,7 +106,7 @@ def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
 
 @pytest.mark.parametrize("tab", sorted(set(TABS) - {"all"}))
 def test_a_bare_tab_uses_its_own_index(large: Connection, tab: str) -> None:
-    (plan,) = [p for p in plans(large, TicketFilter(tab=tab), None, "page") if p][-1:]
+    plan = plans(large, TicketFilter(tab=tab), None, "page")[0]  # what is shown of them may be read by id
     assert TABS[tab].index in plan
 
 
