@@ -14,6 +14,7 @@ from counterfoil import keyring
 from counterfoil.settings import Settings, read_settings
 
 from . import (
+    addresses,
     answers,
     assets,
     changes,
@@ -76,7 +77,7 @@ def create_console(settings: Settings | None = None, **overrides: Any) -> Flask:
     guard.install(app)  # before the token is checked: a stranger is told to sign in, not that a form is stale
     CSRFProtect(app)
     for part in (
-        headers, compressed, answers, errors, assets, times, layout, limits, strings, words, drawn,
+        addresses, headers, compressed, answers, errors, assets, times, limits, strings, words, drawn, layout,
         ticket_words, ticket_rows, failure_words, operation_words, changes, live, wait, timeline,
     ):  # fmt: skip
         part.install(app)

@@ -1,6 +1,7 @@
 """Drawings and chips of states as markup, made once: a page of rows shows some hundred, all of a few sorts.
 
-Templates import them as ever; layout/icon.html and layout/state.html hold the markup.
+Every template has them without an import, which cost each page a module of its own for each of its parts;
+layout/icon.html, layout/state.html and layout/when.html hold the markup.
 """
 
 from functools import lru_cache
@@ -18,7 +19,7 @@ MOST_KEPT = 1000
 
 
 def install(app: Flask) -> None:
-    """`icon`, `state_chip` and `when` as globals, and behind the names that the layout's files export."""
+    """`icon`, `state_chip` and `when` as globals."""
 
     @lru_cache(MOST_KEPT)
     def drawing(name: str, label: str | None, sheet: str) -> Markup:
@@ -36,7 +37,7 @@ def install(app: Flask) -> None:
     def state_chip(state: str, stop: bool = True) -> Markup:
         return chip(state, stop, static("icons.svg"), translations())
 
-    app.jinja_env.globals.update(drawn_icon=icon, drawn_chip=state_chip, icon=icon, state_chip=state_chip)
+    app.jinja_env.globals.update(icon=icon, state_chip=state_chip)
     times: Any = app.jinja_env.get_template("layout/when.html").module
     app.jinja_env.globals["when"] = times.when
     icons: Any = app.jinja_env.get_template("layout/icon.html").module

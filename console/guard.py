@@ -4,6 +4,7 @@ The order: the person, then the route's role, then where the request comes from,
 """
 
 import time
+from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, abort, current_app, g, jsonify, redirect, request, session, url_for
@@ -82,7 +83,7 @@ def _person(endpoint: str | None) -> SignedIn | None:
         db.session.rollback()
         cached = _seen.get(key)
         if endpoint == STATUS_PAGE and cached and cached[0] > time.monotonic() - CACHED_SECONDS:
-            return cached[1]
+            return replace(cached[1], counts=None)
         raise
     if found is None:
         _seen.pop(key, None)

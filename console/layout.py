@@ -2,21 +2,20 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, current_app, g, request, url_for
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-
-from counterfoil.tables import Sample
+from markupsafe import Markup
 
 from .assets import static
-from .database import db
-from .strings import gettext
+from .strings import gettext, translations
 
 THEMES = ("system", "light", "dark")
 TONES = 5
+KEPT = 500
+"""Navigations kept: they differ by the page and by how many are errored."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class Place:
     bar: str = ""  # "phone": always in the bar; "desk": where it is wide; the others stand behind "More"
 
     @property
+    def url(self) -> str:
+        """Its address."""
+        return url_for(self.endpoint)
+
+    @property
     def here(self) -> bool:
         """Whether the page shown belongs to it."""
         shown = request.endpoint or ""
@@ -38,27 +42,29 @@ class Place:
 
 
 def install(app: Flask) -> None:
-    """Give the layout's templates what they show."""
+    """Give the layout's templates what they show; what hardly differs from page to page is made once."""
+
+    @lru_cache(KEPT)
+    def navigation(root: str, endpoint: str | None, badge: int | None, language: Any) -> Markup:
+        return Markup(parts.navigation(places()))  # noqa: S704 - a macro's, escaped already
+
+    @lru_cache(KEPT)
+    def keys(language: Any) -> Markup:
+        return Markup(parts.keys(key_words()))  # noqa: S704 - a macro's, escaped already
+
+    app.jinja_env.globals["navigation"] = lambda: navigation(
+        request.script_root, request.endpoint, errored_now(), translations()
+    )
+    app.jinja_env.globals["keys"] = lambda: keys(translations())
     app.context_processor(_context)
+    parts: Any = app.jinja_env.get_template("layout/navigation.html").module
 
 
 def errored_now() -> int | None:
     """How many are errored and not acknowledged by the latest sample; None without one or a database."""
-    if "errored" not in g:
-        try:
-            latest = select(Sample.counts).order_by(Sample.id.desc()).limit(1)
-            counts = db.session.execute(latest).scalar_one_or_none()
-        except SQLAlchemyError:
-            db.session.rollback()
-            counts = None
-        tell_errored(counts)
-    count: int | None = g.errored
-    return count
-
-
-def tell_errored(counts: dict[str, Any] | None) -> None:
-    """The page has read the latest sample's counts already."""
-    g.errored = (counts or {}).get("alarm", (counts or {}).get("errored")) if g.get("user") else None
+    user = g.get("user")
+    counts: dict[str, int] = (user.counts if user else None) or {}
+    return counts.get("alarm", counts.get("errored"))
 
 
 def _context() -> dict[str, Any]:
@@ -69,9 +75,6 @@ def _context() -> dict[str, Any]:
         "theme": theme(),
         "shortcuts": shortcuts(),
         "themes": THEMES,
-        "places": places,
-        "key_words": key_words,
-        "place_url": place_url,
         "this_page": this_page,
         "favicon": favicon,
         "errored_now": errored_now,
@@ -144,8 +147,3 @@ def this_page() -> str:
     """The address of the page that is shown, also while only a part of it is asked for."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "part"]
     return request.path + ("?" + urlencode(kept) if kept else "")
-
-
-def place_url(place: Place) -> str:
-    """Its address."""
-    return url_for(place.endpoint)

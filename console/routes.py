@@ -30,8 +30,8 @@ In a view:
 In a template:
 
 - `{% extends "base.html" %}` with blocks `title`, `content`; strings in `{{ _("...") }}` or `{% trans %}`.
-- `{% from "layout/icon.html" import icon %}`, `{% from "layout/when.html" import when %}`, `{% from
-  "layout/state.html" import state_chip %}`; `static("name")` for addresses of static files.
+- `icon("pause")`, `when(ticket.due_at)`, `state_chip("errored")` everywhere, without an import;
+  `static("name")` for addresses of static files.
 - Forms carry `{% include "layout/csrf.html" %}`; htmx sends the token by itself.
 - No inline style, script or handler; everything from a ticket is plain, escaped text.
 """

@@ -10,14 +10,14 @@ from functools import cache
 from typing import Any
 
 from flask import current_app, request
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from counterfoil.acts import Actor
 from counterfoil.clock import later, moment, stamp
 from counterfoil.database import wait_at_most
-from counterfoil.tables import ConsoleSession, User
+from counterfoil.tables import ConsoleSession, Sample, User
 
 from .database import BUSY_SECONDS, db
 from .digest import digest, new_secret
@@ -41,6 +41,9 @@ class SignedIn:
     session_id: str
     now: datetime
     """The database's time when the request came: what "due" and "in 24 hours" mean on its page."""
+    sampled_at: datetime | None = None
+    counts: dict[str, Any] | None = None
+    """The latest sample's numbers and time, which every page shows: read along with the person."""
 
     def may(self, role: str) -> bool:
         """Whether this person may do what asks for `role`."""
@@ -75,12 +78,13 @@ def find() -> SignedIn | None:
     secret = request.cookies.get(COOKIE)
     if not secret:
         return None
-    row = db.session.execute(_found(), {"session": digest(secret)}).one_or_none()
+    row = db.session.connection().execute(_found(), {"session": digest(secret)}).one_or_none()
     if row is None:
         return None
     if row.stale:
         _seen(row.session_id)
-    return SignedIn(row.id, row.name, row.role, row.preferences or {}, row.session_id, row.now)
+    preferences = row.preferences or {}
+    return SignedIn(row.id, row.name, row.role, preferences, row.session_id, row.now, row.at, row.counts)
 
 
 @cache
@@ -89,8 +93,17 @@ def _found() -> Any:
     stale = (ConsoleSession.last_seen_at < later(-SEEN_EVERY)).label("stale")
     person = (User.id, User.name, User.role, User.preferences)
     return (
-        select(*person, ConsoleSession.id.label("session_id"), stale, moment().label("now"))
+        select(
+            *person,
+            ConsoleSession.id.label("session_id"),
+            stale,
+            moment().label("now"),
+            Sample.at,
+            Sample.counts,
+        )
+        .select_from(User)
         .join(ConsoleSession, ConsoleSession.user_id == User.id)
+        .outerjoin(Sample, Sample.id == select(func.max(Sample.id)).scalar_subquery())
         .where(
             ConsoleSession.id == bindparam("session"),
             ConsoleSession.expires_at > moment(),

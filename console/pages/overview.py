@@ -6,7 +6,7 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from .. import charts, layout
+from .. import charts
 from ..answers import page
 from ..database import db
 from ..findings import findings
@@ -25,7 +25,6 @@ def overview() -> Response:
         db.session.rollback()
         current_app.logger.exception("the overview cannot read the database")
         return page("overview/away.html", fragment="overview/away_panel.html", status=503)
-    layout.tell_errored(now.counts)
     redis = redis_answers(current_app.config["COUNTERFOIL"].redis_url)
     drawn = {} if htmx.wants_fragment else charts.context()  # the charts are a part of their own
     told: dict[str, Any] = {"house": now, "found": findings(now, redis), "tiles": TILES, "redis": redis}

@@ -11,14 +11,14 @@ from werkzeug.wrappers import Response
 from counterfoil.pauses import pause_queue, resume_queue
 from counterfoil.queue_sizes import set_size
 
-from .. import charts, layout
+from .. import charts
 from ..answers import toast, unfit
 from ..bottleneck import bottleneck
 from ..database import db
 from ..live_page import live_page
 from ..panels import panel
 from ..pause_form import HOURS, pause_of
-from ..queries.house import House, QueueNow, house
+from ..queries.house import QueueNow, house
 from ..queries.overtaken import overtaken
 from ..queries.put_off import put_off
 from ..queries.splits import candidates, parts
@@ -87,17 +87,11 @@ def _change(name: str, change: Callable[[Connection], None], told: str) -> Respo
 
 
 def _all() -> dict[str, Any]:
-    return {"house": _house(), "hours": HOURS}
-
-
-def _house() -> House:
-    now = house(db.session.connection())
-    layout.tell_errored(now.counts)
-    return now
+    return {"house": house(db.session.connection()), "hours": HOURS}
 
 
 def _one(name: str) -> dict[str, Any]:
-    now = _house()
+    now = house(db.session.connection())
     queue = next((queue for queue in now.queues if queue.row.name == name), None)
     if queue is None:
         abort(404)

@@ -12,7 +12,7 @@ from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
 from counterfoil.search.grammar import MOST_CHARACTERS
 
-from .. import etags, facets, layout
+from .. import etags, facets
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
@@ -59,8 +59,7 @@ def wanted_of(args: Any) -> TicketFilter:
 
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
     """What the list's templates show."""
-    numbers = counts.tab_counts(connection, now)
-    layout.tell_errored(numbers.sampled)
+    numbers = _numbers(connection)
     names = known.names(connection)
     number = matching(wanted, found, numbers)
     if number is None and request.args.get("number"):
@@ -117,7 +116,7 @@ def rows() -> Any:
         return unfit("tickets/complaint.html", **_told(complaint))
     fresh = [shown(row, now, gone=not row.matches) for row in by_ids(connection, ids, wanted, now)]
     new = sum(row.id not in set(ids) for row in found.rows)
-    numbers = counts.tab_counts(connection, now)
+    numbers = _numbers(connection)
     number = None
     if _is_whole_tab(wanted):
         number = numbers.of[wanted.tab] = matching(wanted, found, numbers) or numbers.of[wanted.tab]
@@ -151,6 +150,10 @@ def shown_ids(written: str) -> list[int]:
     if len(parts) > 4 * SIZE or not all(p.isascii() and p.isdigit() and int(p) <= MAX_ID for p in parts):
         raise FilterError("ids", written, f"numbers with dots between them, at most {4 * SIZE}")
     return [int(part) for part in parts]
+
+
+def _numbers(connection: Connection) -> counts.TabCounts:
+    return counts.tab_counts(connection, g.user.now, g.user.counts, g.user.sampled_at)
 
 
 def _rows_url(wanted: TicketFilter) -> str:

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import ordering
-from counterfoil.tables import Sample
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan
@@ -36,25 +35,19 @@ class TabCounts:
 
     of: dict[str, Number]
     at: datetime | None = None
-    sampled: dict[str, Any] | None = None
-    """All that the snapshot counted."""
 
 
-def tab_counts(connection: Connection, now: datetime) -> TabCounts:
+def tab_counts(
+    connection: Connection, now: datetime, sampled: dict[str, Any] | None, at: datetime | None
+) -> TabCounts:
     """The latest snapshot's numbers; tabs that it lacks (or all, without one) are counted to the bound."""
-    sample = latest(connection)
-    known: dict[str, Any] = dict(sample.counts) if sample else {}
+    known = sampled or {}
     found = {
         name: Number(int(known[name])) if name in known else _counted(connection, name, now)
         for name in TABS
         if name != "leaving"
     }
-    return TabCounts(found, sample.at if sample else None, known)
-
-
-def latest(connection: Connection) -> Any:
-    """The latest snapshot's time and counts; None before the first."""
-    return connection.execute(select(Sample.at, Sample.counts).order_by(Sample.id.desc()).limit(1)).first()
+    return TabCounts(found, at)
 
 
 def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:

@@ -47,6 +47,42 @@ def test_a_tabs_number_is_that_of_its_list_though_the_last_count_lags(otto: Brow
     assert 'data-count="matching"' not in otto.get("/tickets/rows?tab=errored&q=oserror&ids=1").text
 
 
+def test_the_numbers_are_those_of_the_latest_snapshot(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        for errored in (5, 70_000):
+            counts = {"errored": errored, "alarm": errored - 1}
+            connection.execute(insert(Sample).values(counts=counts, queues={}, rates={}))
+    page = otto.get("/tickets?tab=held").text
+    assert re.search(r'id="count-errored"[^>]*>70,000<', page)
+    assert "<title>(69,999) " in page
+    assert re.search(r'id="errored-badge" >69,999<', page)
+
+
+def test_a_searchs_number_is_asked_for_after_its_list(otto: Browser, engine: Engine) -> None:
+    with engine.connect() as connection:
+        many(connection, 60)
+    search = "/tickets?q=attempts%3A%3C2"
+    page = otto.get(search).text
+    assert len(shown(page)) == 50
+    asked = re.search(r'<span id="matching" hx-get="([^"]+)" hx-trigger="load"', page)
+    assert asked
+    number = otto.get(asked[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).text
+    assert '<span id="matching">60 tickets</span>' in number
+    assert '<span id="matching-all" hx-swap-oob="true">(60)</span>' in number
+    link = re.search(r'href="([^"]+number=yes)"', page)
+    assert link, "without JavaScript a link asks for it"
+    counted = otto.get(link[1].replace("&amp;", "&")).text
+    assert '<span id="matching">60 tickets</span>' in counted
+    assert '<span id="matching-all">(60)</span>' in counted
+    assert "number=yes" not in re.search(r'rel="next" href="([^"]+)"', counted)[1]  # type: ignore[index]
+
+
+def test_the_number_of_a_search_that_makes_no_sense_is_refused_by_name(otto: Browser) -> None:
+    answer = otto.get("/tickets/number?q=state%3Aasleep")
+    assert answer.status_code == 422
+    assert "asleep" in answer.text
+
+
 @pytest.mark.parametrize(
     "tab",
     ["all", "pending", "delayed", "retrying", "running", "done", "errored", "expired", "failed", "held"],
