@@ -16,6 +16,7 @@ from .look import Look, among, at_once, stretch
 from .tickets import Page
 
 MOST = 10_000
+STALE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def tab_counts(
     return TabCounts(found, at)
 
 
-def is_stale(counts: TabCounts, now: datetime, seconds: float = 10) -> bool:
+def is_stale(counts: TabCounts, now: datetime) -> bool:
     """Whether the snapshot is so old that its age must be said."""
-    return counts.at is not None and now - counts.at > timedelta(seconds=seconds)
+    return counts.at is not None and now - counts.at > STALE
 
 
 def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Look | None = None) -> Number:

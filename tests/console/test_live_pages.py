@@ -16,7 +16,7 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.mark.parametrize(
     "path",
-    ["/expiring?window=7d&clean=1", "/errors", "/errors/{fingerprint}", "/operations", "/batches",
+    ["/expiring?window=7d", "/errors", "/errors/{fingerprint}", "/operations", "/batches",
      "/batches/{batch_id}", "/view-models", "/queues", "/queues/{name}", "/tickets/{ticket_id}"],
 )  # fmt: skip
 def test_a_page_names_the_body_that_it_asks_for_again(otto: Browser, engine: object, path: str) -> None:

@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 
-from counterfoil.tables import Batch, Traceback
+from counterfoil.tables import Batch, Sample, Traceback
 from tests.console.browser import Browser
 from tests.console.tickets.cast import ticket
 
@@ -37,19 +37,45 @@ def test_what_will_not_run_and_receipts_leaving_are_two_lists(otto: Browser, eng
         clean = ticket(connection, "done", delete_time=now + SOON)
     page = otto.get("/expiring?window=1h").text
     assert lists(page) == {"expiring": [held, waits], "leaving": [failed], "clean": []}
-    assert "1 receipt of a ticket that simply succeeded" in page
+    part = re.search(r'hx-get="([^"]+part=clean)" hx-trigger="load"', page)
+    assert part, "what simply succeeded is asked for once the page is shown"
+    told = otto.get(part[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).text
+    assert "1 receipt of a ticket that simply succeeded" in told
+    assert "<html" not in told
     assert lists(otto.get("/expiring?window=1h&clean=1").text)["clean"] == [clean]
     assert len(lists(otto.get("/expiring").text)["expiring"]) == 3
 
 
 def test_a_days_purge_is_previewed_with_what_else_it_takes(vera: Browser, engine: Engine) -> None:
-    assert "No operation, traceback or closed batch leaves within the window." in vera.get("/expiring").text
+    assert "No operation, traceback or closed batch leaves within the window." in besides(vera)
     soon = datetime.now(UTC) - timedelta(days=30) + SOON
     with engine.begin() as connection:
         connection.execute(insert(Traceback), [{"id": c * 64, "text": c, "seen_at": soon} for c in "ab"])
         connection.execute(insert(Batch).values(label="May", closed_at=soon))
-    page = " ".join(vera.get("/expiring?window=24h").text.split())
-    assert "0 operations, 2 tracebacks, 1 closed batch." in page
+    assert "0 operations, 2 tracebacks, 1 closed batch." in besides(vera)
+
+
+def besides(browser: Browser) -> str:
+    """What the purge takes besides, as a page asks for it."""
+    return " ".join(browser.get("/expiring?window=24h&part=clean").text.split())
+
+
+def test_a_full_lists_number_is_the_snapshots_of_a_day_unless_it_is_old(
+    otto: Browser, engine: Engine
+) -> None:
+    soon = datetime.now(UTC) + SOON
+    with engine.begin() as connection:
+        for _ in range(51):
+            ticket(connection, "held", expires_at=soon)
+        connection.execute(
+            insert(Sample).values(counts={"expiring": 123, "leaving": 23}, queues={}, rates={})
+        )
+    number = re.compile(r'id="title-expiring">Will not run <span class="count">([\d,]+)<')
+    assert number.search(otto.get("/expiring").text)[1] == "100"  # type: ignore[index]
+    assert number.search(otto.get("/expiring?window=7d").text)[1] == "51"  # type: ignore[index]
+    with engine.begin() as connection:
+        connection.execute(update(Sample).values(at=datetime.now(UTC) - timedelta(minutes=1)))
+    assert number.search(otto.get("/expiring").text)[1] == "51"  # type: ignore[index]
 
 
 def test_nothing_expiring_teaches(otto: Browser) -> None:
