@@ -33,6 +33,7 @@ class Person:
         self.url = url
         self.cookies = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.kept = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
 
     def become_the_first_administrator(self, token: str) -> None:
         """By the one-time link."""
@@ -61,6 +62,19 @@ class Person:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def load(self, path: str) -> tuple[int, str]:
+        """The same over a connection that is kept, as browsers do."""
+        for attempt in (1, 2):
+            try:
+                self.kept.request("GET", path, headers=self.headers())
+                answer = self.kept.getresponse()
+                return answer.status, answer.read().decode()
+            except (OSError, http.client.HTTPException):  # the server has closed what was idle
+                self.kept.close()
+                if attempt == 2:
+                    raise
+        raise AssertionError
 
     def headers(self) -> dict[str, str]:
         """What a request of theirs carries, over a connection that is kept."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import abort, request, url_for
+from flask import abort, g, request, url_for
 from flask_babel import get_timezone
 from sqlalchemy import Connection
 
@@ -12,7 +12,6 @@ from .panels import Panel, panel
 from .queries import known
 from .queries.figures import RANGES, Point, series
 from .queries.marks import Mark, marks
-from .queries.tickets import database_now
 from .strings import gettext
 from .times import iso
 
@@ -43,7 +42,7 @@ def context(queue: str | None = None, view_model: str | None = None) -> dict[str
         abort(404)
 
     def read(connection: Connection) -> Drawn:
-        now = database_now(connection)
+        now = g.user.now
         within = RANGES[wanted]
         names = known.names(connection)
         since = now - timedelta(seconds=within.seconds)

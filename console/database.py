@@ -1,11 +1,15 @@
 """The console's door to the tickets' database: Flask-SQLAlchemy on the core's own metadata."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import make_url
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from counterfoil.base import Base
 from counterfoil.database import driver_url
@@ -29,6 +33,9 @@ BY_AN_INDEX = {
 """A page shows a few rows of millions, in the order of an index. Where PostgreSQL expects few in all it likes
 to read all and sort: of 12,600 deadlines it expected 20, which was 124 ms for a page instead of 0.1."""
 
+REST_SECONDS = 1.0
+USED_AT = "counterfoil_used_at"
+
 BUSY_SECONDS = 5
 """How long an operator waits for SQLite's write lock."""
 
@@ -45,6 +52,27 @@ def bind(app: Flask, database_url: str) -> None:
             prepare(engine, busy_timeout_seconds=BUSY_SECONDS)
             if engine.dialect.name == "postgresql":
                 set_for_each(engine, **LIMITS, **BY_AN_INDEX)
+                _ask_the_rested(engine)
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    """Whether a connection that has rested still lives is asked before it is used; one just used does.
+
+    As SQLAlchemy's pre-ping, which asks each time: a way to the server and back for every request.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def given_back(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        if time.monotonic() - record.info.get(USED_AT, time.monotonic()) < REST_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None  # the pool makes a new one, and drops the others too
 
 
 def _absolute(url: str) -> str:
@@ -61,7 +89,6 @@ def _options(url: str) -> dict[str, Any]:
         return {}
     return {
         "isolation_level": "READ COMMITTED",
-        "pool_pre_ping": True,
         "pool_size": 16,
         "max_overflow": 8,
         "pool_timeout": 5,

@@ -1,5 +1,6 @@
 """The console's web server: gunicorn with threads, because a stream holds one."""
 
+import gc
 import logging
 import signal
 import socket
@@ -76,7 +77,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "logger_class": _RootLogger,
             "proc_name": "counterfoil console",
-            "post_worker_init": _end_streams_on_stop,
+            "post_worker_init": _begin,
             "limit_request_line": 8190,
             "forwarded_allow_ips": "",  # forwarded headers are believed by `proxies` alone
         }
@@ -96,7 +97,14 @@ class _RootLogger(Logger):
         self.access_log.propagate = False
 
 
-def _end_streams_on_stop(worker: Any) -> None:
+def _begin(worker: Any) -> None:
+    """What is loaded stays: no collection looks through it again, which held up every request for 80 ms."""
+    gc.collect()
+    gc.freeze()
+    _end_streams_on_stop()
+
+
+def _end_streams_on_stop() -> None:
     """Chained before gunicorn's own handlers: it would wait for open streams until the grace is over."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, _chained(signal.getsignal(number)))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app
+from flask import current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -20,7 +20,7 @@ TILES = ("pending", "running", "retrying", "errored", "held", "done")
 def overview() -> Response:
     """What is wrong, the numbers, queues and charts; without the database, the page says so and stands."""
     try:
-        now = house(db.session.connection())
+        now = house(db.session.connection(), g.user.now)
     except SQLAlchemyError:
         db.session.rollback()
         current_app.logger.exception("the overview cannot read the database")

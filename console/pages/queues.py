@@ -87,11 +87,11 @@ def _change(name: str, change: Callable[[Connection], None], told: str) -> Respo
 
 
 def _all() -> dict[str, Any]:
-    return {"house": house(db.session.connection()), "hours": HOURS}
+    return {"house": house(db.session.connection(), g.user.now), "hours": HOURS}
 
 
 def _one(name: str) -> dict[str, Any]:
-    now = house(db.session.connection())
+    now = house(db.session.connection(), g.user.now)
     queue = next((queue for queue in now.queues if queue.row.name == name), None)
     if queue is None:
         abort(404)

@@ -82,9 +82,8 @@ class House:
         return self.scheduler_until is not None and self.scheduler_until > self.now
 
 
-def house(connection: Connection) -> House:
-    """Read it: seven short statements, each by a primary key or on a small table."""
-    now: datetime = connection.execute(select(moment())).scalar_one()
+def house(connection: Connection, now: datetime) -> House:
+    """Read it: short statements, each by a primary key or on a small table; `now` is the database's time."""
     sample = connection.execute(select(Sample.__table__).order_by(Sample.id.desc()).limit(1)).first()
     until = connection.execute(select(Leader.until).order_by(Leader.until.desc()).limit(1)).scalar()
     listening = select(Process.__table__).where(Process.sort == "worker", Process.seen_until > now)

@@ -20,7 +20,8 @@ ADDRESSES = (
     "/", "/tickets", "/tickets?queue=q1", "/tickets?view=View1", "/tickets?tab=errored&queue=q1",
     "/tickets?root=Customer!7", "/tickets?q=acme+77", "/tickets/rows?tab=done&ids=1.2.3",
     "/tickets/words?q=vi", "/tickets/4711", "/tickets/4711.json", "/roots/Customer!7",
-    "/expiring?window=7d&clean=1", "/errors",
+    "/tickets/number?queue=q1", "/tickets/number?q=acme+77", "/tickets?q=acme+77&number=yes",
+    "/expiring?window=7d&clean=1", "/expiring?part=clean", "/errors",
     "/queues", "/view-models", "/workers", "/operations", "/batches", "/trail", "/schedules", "/charts",
 )  # fmt: skip
 GROWING = "tickets|attempts|params|trail|logs|samples|moves"
