@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from .clock import MOMENT, after, elapsed_ms
 from .database import by
 from .priority import NUMBERS
-from .ticket import PENDING
+from .ticket import CLAIMED_BEFORE, UNCLAIMED
 
 
 def candidate(dialect: str, lock: bool, beyond: str = "") -> str:
@@ -96,10 +96,12 @@ def _in(dialect: str, seconds: float) -> str:
 def seconds_to_next_due(connection: Connection) -> float | None:
     """How long until the next pending ticket is due, by the database's clock; None when none is delayed."""
     dialect = connection.dialect.name
-    found = connection.execute(
-        text(
-            f"SELECT -{elapsed_ms(dialect, 'due_at')} FROM counterfoil_tickets "
-            f"WHERE {PENDING} AND due_at > {MOMENT[dialect]} ORDER BY due_at LIMIT 1"
-        )
-    ).scalar()
+    halves = " UNION ALL ".join(
+        f"SELECT (SELECT due_at FROM counterfoil_tickets WHERE {half} AND due_at > {MOMENT[dialect]} "
+        "ORDER BY due_at LIMIT 1) AS due_at"
+        for half in (UNCLAIMED, CLAIMED_BEFORE)
+    )
+    wait = f"-{elapsed_ms(dialect, 'nearest.due_at')}"
+    nearest = f"SELECT {wait} FROM (SELECT min(due_at) AS due_at FROM ({halves}) halves) nearest"
+    found = connection.execute(text(nearest)).scalar()
     return None if found is None else max(0.0, float(found) / 1000)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, text
 
-from .ticket import PENDING, STATES, Ticket
+from .ticket import STATES, Ticket
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 """How far ahead `expiring` and `leaving` look."""
@@ -37,18 +37,19 @@ class Order:
 
 @dataclass(frozen=True)
 class Tab:
-    """One view. `narrow` and `rest` are SQL about the ticket; the index bounds the first and not the second.
+    """One view. `narrow` is SQL about the ticket that the index bounds.
 
     `bound`: the order's column is compared with the time given: "past", "ahead", or "window" (past included).
+    `halves`: further indexes in the same order, each with the `narrow` of its own part of the tickets.
     """
 
     name: str
     index: str
     order: Order
     narrow: str = ""
-    rest: str = ""
     bound: str = ""
     states: tuple[str, ...] = STATES
+    halves: tuple[tuple[str, str], ...] = ()
 
     @property
     def state(self) -> str | None:
@@ -60,9 +61,15 @@ class Tab:
         """Whether it is a final state's, in the order of their end."""
         return self.order.column == "done"
 
-    def bounded(self, now: datetime, window: str) -> list[Condition]:
-        """The conditions that its index bounds."""
-        found: list[Condition] = [text(self.narrow)] if self.narrow else []
+    @property
+    def walks(self) -> tuple[tuple[str, str], ...]:
+        """The indexes that have its tickets between them, each with what narrows it."""
+        return self.halves or ((self.index, self.narrow),)
+
+    def bounded(self, now: datetime, window: str = "24h", narrow: str | None = None) -> list[Condition]:
+        """The conditions that an index bounds; `narrow`: those of one of its walks."""
+        narrow = self.narrow if narrow is None else narrow
+        found: list[Condition] = [text(narrow)] if narrow else []
         column = getattr(Ticket, self.order.column)
         if self.bound == "past":
             found.append(column <= now)
@@ -72,12 +79,11 @@ class Tab:
             found.append(column <= now + WINDOWS[window])
         return found
 
-    def residual(self, now: datetime, window: str) -> list[Condition]:
+    def residual(self, now: datetime, window: str = "24h") -> list[Condition]:
         """The conditions that rows found by its index must pass."""
-        found: list[Condition] = [text(self.rest)] if self.rest else []
         if self.name == "leaving":
-            found.append(Ticket.kept.is_(None) | (Ticket.kept <= now + WINDOWS[window]))
-        return found
+            return [Ticket.kept.is_(None) | (Ticket.kept <= now + WINDOWS[window])]
+        return []
 
     def conditions(self, now: datetime, window: str = "24h") -> list[Condition]:
         """The whole WHERE clause, for those who count or freeze."""
@@ -92,20 +98,16 @@ def _final(state: str) -> Tab:
 
 
 _PENDING = "counterfoil_tickets.state = 'pending'"
-_ALL_PENDING = f"counterfoil_tickets.{PENDING}"
 _WAITS = ("pending",)
+_FRESH = ("counterfoil_tickets_unclaimed", f"{_PENDING} AND counterfoil_tickets.claims = 0")
+_AGAIN = ("counterfoil_tickets_retrying", f"{_PENDING} AND counterfoil_tickets.claims > 0")
+_HALVES = (_FRESH, _AGAIN)
 
 _ALL = (
     Tab("all", "counterfoil_tickets_pkey", Order("id", descending=True)),
-    Tab("pending", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING, bound="past", states=_WAITS),
-    Tab(
-        "delayed", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING,
-        rest="counterfoil_tickets.claims = 0", bound="ahead", states=_WAITS,
-    ),
-    Tab(
-        "retrying", "counterfoil_tickets_retrying", Order("due_at"),
-        f"{_PENDING} AND counterfoil_tickets.claims > 0", bound="ahead", states=_WAITS,
-    ),
+    Tab("pending", _FRESH[0], Order("due_at"), _PENDING, bound="past", states=_WAITS, halves=_HALVES),
+    Tab("delayed", _FRESH[0], Order("due_at"), _FRESH[1], bound="ahead", states=_WAITS),
+    Tab("retrying", _AGAIN[0], Order("due_at"), _AGAIN[1], bound="ahead", states=_WAITS),
     Tab(
         "running", "counterfoil_tickets_running", Order("drain_id"),
         "counterfoil_tickets.state = 'running'", states=("running",),
@@ -133,7 +135,5 @@ _ALL = (
 
 TABS: dict[str, Tab] = {tab.name: tab for tab in _ALL}
 
-PENDING_TAB = Tab(
-    "every pending", "counterfoil_tickets_pending", Order("due_at"), _ALL_PENDING, states=_WAITS
-)
+PENDING_TAB = Tab("every pending", _FRESH[0], Order("due_at"), _PENDING, states=_WAITS, halves=_HALVES)
 """All that is pending, due or not: no tab of the console, what a search for the state walks."""

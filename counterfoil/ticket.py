@@ -41,10 +41,11 @@ ASIDE_CAUSES = ("root", "unknown", "paused")
 its view model is paused."""
 
 
-PENDING = "state || '' = 'pending'"
-"""How the views over all pending tickets ask for them, so that their index serves them and nobody else. It
-is in the order of due_at: where a priority has nothing, a probe of the claim's or the lanes' index would
-otherwise be answered from it, by reading all of it."""
+UNCLAIMED = "state = 'pending' AND claims = 0"
+CLAIMED_BEFORE = "state = 'pending' AND claims > 0"
+"""The two halves of what is pending, each with an index in the order of due_at: never claimed, and claimed
+before (it failed, was postponed or given back), so that neither stands behind a mass of the other. A claim
+asks for neither: where a priority has nothing it would otherwise be answered from here, by reading all."""
 
 
 def _partial(name: str, columns: str, where: str, unique: bool = False) -> Index:
@@ -161,7 +162,7 @@ class Ticket(Base):
         # Set aside and back: what is not aside too, so that a pause finds at once that nothing is left.
         _partial("aside", "aside view_model id", "state = 'pending'"),
         # Views of the console and the duties: one WHERE clause, one index each.
-        _partial("pending", "due_at id", PENDING),
+        _partial("unclaimed", "due_at id", UNCLAIMED),
         _partial("held", "opened_at id", "state = 'held'"),
         _partial("final", "state done id", "done IS NOT NULL"),
         _partial("deadline", "expires_at id", "state IN ('held','pending') AND expires_at IS NOT NULL"),
@@ -169,7 +170,7 @@ class Ticket(Base):
         _partial("kept", "kept id", "done IS NOT NULL AND kept IS NOT NULL"),
         # Rows that simply succeed never enter these two, so they cost such a ticket nothing: what waits for
         # another try stands behind no million of delayed ones, what is troubled behind no clean receipts.
-        _partial("retrying", "due_at id", "state = 'pending' AND claims > 0"),
+        _partial("retrying", "due_at id", CLAIMED_BEFORE),
         _partial("leaving", "delete_time id", "done IS NOT NULL AND (trouble OR state <> 'done')"),
         Index("counterfoil_tickets_root", "root_id", "id"),
         Index("counterfoil_tickets_view_model", "view_model", "state", "id"),

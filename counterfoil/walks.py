@@ -59,7 +59,8 @@ def edge(
 def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
     """The walks of a filter; `now` is the database's time.
 
-    One, but for tickets of a batch, a cause and all of a view model: one for each state. All have one order.
+    One, but for tickets of a batch, a cause and all of a view model, one for each state, and for the two
+    halves of what is pending. All have one order.
     What a search asks of all its tickets - a state, a root, a batch, a view model - chooses the index as the
     filter's own fields do.
     """
@@ -95,10 +96,13 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
         if value and applies:
             (bound,) = narrow({name: value})
             # A tab that is its state asks for nothing that these indexes do not bound.
-            asks = tab.conditions(now, wanted.window) if tab.bound or tab.rest or not tab.state else []
+            asks = tab.conditions(now, wanted.window) if tab.bound or not tab.state else []
             return _by_state(index, bound, tab.states, [*asks, *own(name)], found.rest, now)
     residual = (*tab.residual(now, wanted.window), *narrowing())
-    return [Scan(tab.index, tuple(tab.bounded(now, wanted.window)), residual, tab.order)]
+    return [
+        Scan(index, tuple(tab.bounded(now, wanted.window, narrow)), residual, tab.order)
+        for index, narrow in tab.walks
+    ]
 
 
 def within(span: tuple[datetime, datetime] | None) -> list[Condition]:

@@ -133,6 +133,8 @@ def _rows() -> Any:
 
 def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
     """The rows of these ids, in their order."""
+    if not ids:
+        return []
     asked = _rows().where(among(connection, [row.id for row in ids]))
     found = {row.id: row for row in connection.execute(asked).all()}
     return [found[row.id] for row in ids if row.id in found]

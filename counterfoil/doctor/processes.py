@@ -6,7 +6,6 @@ from sqlalchemy import Engine, text
 
 from ..clock import MOMENT
 from ..tables import Process
-from ..ticket import PENDING
 from .finding import Finding
 
 SHOWN = 5
@@ -46,7 +45,7 @@ def queues(engine: Engine) -> Iterator[Finding]:
     """Queues with waiting tickets that no live worker listens to."""
     moment = MOMENT[engine.dialect.name]
     waiting = (
-        f"SELECT queue, count(*) AS n FROM counterfoil_tickets WHERE {PENDING} AND aside IS NULL "
+        "SELECT queue, count(*) AS n FROM counterfoil_tickets WHERE state = 'pending' AND aside IS NULL "
         f"AND due_at <= {moment} AND queue IS NOT NULL GROUP BY queue ORDER BY queue"
     )
     live = Process.__table__.select().where(Process.sort == "worker", text(f"seen_until > {moment}"))

@@ -12,20 +12,19 @@ from sqlalchemy import Connection, func, select, text
 from counterfoil.clock import MOMENT, ago, elapsed_ms
 from counterfoil.staged import is_forgotten
 from counterfoil.tabs import TABS
-from counterfoil.ticket import PENDING, Ticket
+from counterfoil.ticket import CLAIMED_BEFORE, UNCLAIMED, Ticket
 
 TABLE = "counterfoil_tickets"
 MINUTE = 60
 
 COUNTED = (
-    "pending", "ahead", "retrying", "running", "done", "errored", "expired", "failed", "held", "expiring",
+    "pending", "delayed", "retrying", "running", "done", "errored", "expired", "failed", "held", "expiring",
     "leaving", "acknowledged", "forgotten",
 )  # fmt: skip
-"""What is counted; `ahead` is delayed and retrying together, which the index knows without the rows;
-`acknowledged` are the errored ones that a person has seen, `forgotten` staged ones never released."""
+"""What is counted; `acknowledged` are the errored ones that a person has seen, `forgotten` staged ones that
+were never released."""
 
 _OWN = {
-    "ahead": [text(f"counterfoil_tickets.{PENDING}")],
     "acknowledged": [
         text("counterfoil_tickets.state = 'errored' AND counterfoil_tickets.acknowledged_at IS NOT NULL")
     ],
@@ -36,30 +35,31 @@ def counter(name: str) -> Callable[[Connection, datetime], int]:
     """Counts one of COUNTED, at the database's time given."""
 
     def count(connection: Connection, now: datetime) -> int:
-        if name == "forgotten":
-            conditions: Sequence[Any] = is_forgotten(now)
-        else:
-            conditions = _OWN[name] if name in _OWN else TABS[name].conditions(now)
-        if name == "ahead":
-            conditions = [*conditions, Ticket.due_at > now]
-        return int(
-            connection.execute(select(func.count()).select_from(Ticket).where(*conditions)).scalar_one()
-        )
+        return sum(_count(connection, conditions) for conditions in _walks(name, now))
 
     return count
 
 
+def _walks(name: str, now: datetime) -> list[Sequence[Any]]:
+    """The conditions of each index that has a part of what is counted."""
+    if name == "forgotten":
+        return [is_forgotten(now)]
+    if name in _OWN:
+        return [_OWN[name]]
+    tab = TABS[name]
+    return [tab.bounded(now, narrow=narrow) + tab.residual(now) for _, narrow in tab.walks]
+
+
+def _count(connection: Connection, conditions: Sequence[Any]) -> int:
+    return int(connection.execute(select(func.count()).select_from(Ticket).where(*conditions)).scalar_one())
+
+
 def tabs(counted: dict[str, int]) -> dict[str, int]:
     """The numbers of the tabs, and `alarm`: errored and not acknowledged."""
-    found = {
-        name: counted[name]
-        for name in COUNTED
-        if name not in ("ahead", "leaving", "expiring", "acknowledged")
-    }
-    states = ("pending", "running", "done", "errored", "expired", "failed", "held")
+    found = {name: counted[name] for name in COUNTED if name not in ("leaving", "expiring", "acknowledged")}
+    apart = ("pending", "delayed", "retrying", "running", "done", "errored", "expired", "failed", "held")
     return found | {
-        "all": sum(counted[name] for name in states) + counted["ahead"],
-        "delayed": max(0, counted["ahead"] - counted["retrying"]),
+        "all": sum(counted[name] for name in apart),
         "expiring": counted["expiring"] + counted["leaving"],
         "leaving": counted["leaving"],
         "alarm": max(0, counted["errored"] - counted["acknowledged"]),
@@ -82,11 +82,15 @@ def queues(connection: Connection, now: datetime) -> dict[str, dict[str, Any]]:
     )
     for row in known:
         found[row.name] = _nothing() | {"pool_size": row.pool_size, "paused": bool(row.paused)}
+    halves = " UNION ALL ".join(
+        f"SELECT queue, view_model, due_at FROM {TABLE} WHERE {half} AND due_at <= {moment} "
+        "AND aside IS NULL AND queue IS NOT NULL"
+        for half in (UNCLAIMED, CLAIMED_BEFORE)
+    )
     due = connection.execute(
         text(
             f"SELECT queue, view_model, count(*) AS due, {elapsed_ms(dialect, 'min(due_at)')} AS wait "
-            f"FROM {TABLE} WHERE {PENDING} AND due_at <= {moment} AND aside IS NULL AND queue IS NOT NULL "
-            "GROUP BY queue, view_model"
+            f"FROM ({halves}) waits GROUP BY queue, view_model"
         )
     )
     for row in due:

@@ -19,7 +19,7 @@ PAST_DUE_SECONDS = 0.002
 
 
 class Waker:
-    """Sleeps and rings; `act` is one sleep and what came of it. Index: counterfoil_tickets_pending."""
+    """Sleeps and rings; `act` is one sleep and what came of it. Indexes: unclaimed, retrying."""
 
     word = "waker"
     every_seconds = 0.0

@@ -95,6 +95,29 @@ def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
         assert looks == 11
 
 
+def test_delayed_ones_stand_behind_no_mass_that_waits_for_another_try(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
+    with engine.begin() as connection:
+        now = database_now(connection)
+        again = [
+            ticket(connection, execute_earliest=now + timedelta(minutes=n), claims=1) for n in range(1, 300)
+        ]
+        late = ticket(connection, execute_earliest=now + timedelta(days=1))
+        due = [
+            ticket(connection, execute_earliest=now - timedelta(minutes=n), claims=n % 2) for n in (3, 2, 1)
+        ]
+        delayed = page(connection, TicketFilter(tab="delayed"), None, now)
+        assert ([row.id for row in delayed.rows], delayed.stretched) == ([late], False)
+        assert number(connection, TicketFilter(tab="delayed"), now) == Number(1)
+        assert number(connection, TicketFilter(tab="retrying"), now) == Number(299)
+        assert [row.id for row in page(connection, TicketFilter(tab="pending"), None, now).rows] == due
+        everything = page(connection, TicketFilter(q="state:pending"), None, now)
+        assert [row.id for row in everything.rows] == [*due, *again][:SIZE]
+        assert number(connection, TicketFilter(q="state:pending"), now) == Number(303)
+
+
 def test_digits_find_the_ticket_with_that_id_however_old(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

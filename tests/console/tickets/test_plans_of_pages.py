@@ -107,7 +107,8 @@ def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
 @pytest.mark.parametrize("tab", sorted(set(TABS) - {"all"}))
 def test_a_bare_tab_uses_its_own_index(large: Connection, tab: str) -> None:
     plan = plans(large, TicketFilter(tab=tab), None, "page")[0]  # what is shown of them may be read by id
-    assert TABS[tab].index in plan
+    for index, _ in TABS[tab].walks:
+        assert index in plan
 
 
 def test_clean_receipts_leaving_are_counted_by_the_purges_index(large: Connection) -> None:
