@@ -18,9 +18,10 @@ PASSWORD = "a long pass phrase"
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 ROWS = re.compile(r'data-rows="([^"]+)"')
 ROW = re.compile(r'data-id="(\d+)"')
+REST = 'data-rest="1"'
 EVERY_SECONDS = 0.8
 POLL_SECONDS = 3.0
-"""As static/live.js: between two looks that hints ask for, and between looks without a stream."""
+"""As static/live.js: between two looks that hints ask for, and between looks of a page at rest."""
 
 OF_A_SESSION = 10
 """Tabs that share a session; of more than `console.live.MOST_OF_ONE` the rest would poll."""
@@ -102,6 +103,7 @@ class Tab(threading.Thread):
         self.over = over
         self.did = did
         self.hinted = threading.Event()
+        self.every_seconds = EVERY_SECONDS
         self.kept = http.client.HTTPConnection(urllib.parse.urlsplit(person.url).netloc, timeout=60)
 
     def run(self) -> None:
@@ -110,7 +112,7 @@ class Tab(threading.Thread):
         last = 0.0
         while not self.over.is_set():
             self.hinted.wait()
-            self.over.wait(max(0.0, last + EVERY_SECONDS - time.monotonic()))
+            self.over.wait(max(0.0, last + self.every_seconds - time.monotonic()))
             self.hinted.clear()
             last = time.monotonic()
             with suppress(OSError, http.client.HTTPException):
@@ -147,6 +149,8 @@ class Tab(threading.Thread):
         asks = self.person.headers() | {"HX-Request": "true"} | ({"If-None-Match": tag} if tag else {})
         self.kept.request("GET", path, headers=asks)
         answer = self.kept.getresponse()
-        answer.read()
+        text = answer.read().decode()
         self.did[f"{answer.status} of a tab"] += 1
+        if answer.status == 200:
+            self.every_seconds = POLL_SECONDS if REST in text else EVERY_SECONDS
         return answer.headers["ETag"] or tag

@@ -1,4 +1,4 @@
-// Hears when its topic changes and fetches what it shows, cell by cell, never under the focus.
+// Fetches what changes, cell by cell, never under the focus.
 const EVERY_MS = 800, POLL_MS = 3000;
 let source = null, polling = 0, timer = 0, last = 0, busy = false, again = false;
 const shown = () => $("[data-live]");
@@ -30,7 +30,7 @@ const patchList = async (list) => {
   for (const row of rows) {
     const fresh = made.getElementById(row.id);
     if (fresh) patchRow(row, fresh);
-    else row.classList.add("row-gone"); // purged
+    else row.classList.add("row-gone");
   }
   for (const count of made.querySelectorAll("[data-count]")) {
     const at = document.getElementById(count.dataset.count);
@@ -40,11 +40,12 @@ const patchList = async (list) => {
   }
   const news = made.querySelector("[data-new]"), button = $("#fresh");
   if (!button || !news) return;
+  list.pace = news.dataset.rest && POLL_MS;
   button.hidden = news.dataset.new === "0";
   if (button.textContent !== news.dataset.words) button.textContent = news.dataset.words;
 };
 
-// One ticket: parts that differ are exchanged, unless somebody is in them.
+// Parts that differ are exchanged, unless somebody is in them.
 const patchBody = async (body) => {
   const text = await fetched(body.dataset.body);
   if (text === null || text === body.seen || !body.isConnected) return;
@@ -85,7 +86,7 @@ const refresh = async () => {
   try { await (at.dataset.body ? patchBody(at) : at.dataset.rows ? patchList(at) : null); } finally { busy = false; }
   if (again) { again = false; soon(); }
 };
-const soon = () => { timer ||= setTimeout(refresh, Math.max(0, last + EVERY_MS - Date.now())); };
+const soon = () => { timer ||= setTimeout(refresh, Math.max(0, last + (shown()?.pace || EVERY_MS) - Date.now())); };
 
 const poll = () => { polling ||= setInterval(soon, POLL_MS); };
 const stop = () => {

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from counterfoil.filters import FilterError, SearchError, TicketFilter
 from counterfoil.keyset import MAX_ID, CursorError
 from counterfoil.search.grammar import MOST_CHARACTERS
+from counterfoil.ticket import FINAL
 
 from .. import etags, facets
 from ..answers import page as answer
@@ -105,7 +106,8 @@ def _more_facets(connection: Connection, wanted: TicketFilter, names: known.Name
 def rows() -> Any:
     """What a live page asks for again and again: the rows it shows (`ids`), numbers, how many are new.
 
-    304 while nothing of it has changed; relative times are the page's own business.
+    304 while nothing of it has changed; relative times are the page's own business. What no worker changes
+    any more, with more new rows than are counted, is at rest: such a page asks less often.
     """
     connection, now = db.session.connection(), g.user.now
     try:
@@ -121,7 +123,14 @@ def rows() -> Any:
     if _is_whole_tab(wanted):
         number = numbers.of[wanted.tab] = matching(wanted, found, numbers) or numbers.of[wanted.tab]
     may = g.user.may("operator")
-    told = {"rows": fresh, "new": new, "more_new": new == SIZE, "numbers": numbers, "tabs": TABS_SHOWN}
+    told = {
+        "rows": fresh,
+        "new": new,
+        "more_new": new == SIZE,
+        "at_rest": new == SIZE and all(row.state in FINAL for row in fresh),
+        "numbers": numbers,
+        "tabs": TABS_SHOWN,
+    }
     return etags.conditional(
         lambda: render_template("tickets/fresh.html", may=may, matching=number, **told),
         (changes_with(fresh, may), new, numbers.of),

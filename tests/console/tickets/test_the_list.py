@@ -58,6 +58,17 @@ def test_the_numbers_are_those_of_the_latest_snapshot(otto: Browser, engine: Eng
     assert re.search(r'id="errored-badge" >69,999<', page)
 
 
+def test_a_page_that_no_worker_changes_any_more_is_at_rest(otto: Browser, engine: Engine) -> None:
+    old = made(engine, "done", "errored")
+    with engine.connect() as connection:
+        many(connection, 49)
+    shown_ids = ".".join(map(str, old))
+    assert "data-rest" not in otto.get(f"/tickets/rows?ids={shown_ids}").text  # 49 more: each next one counts
+    (held,) = made(engine, "held")
+    assert 'data-rest="1"' in otto.get(f"/tickets/rows?ids={shown_ids}").text
+    assert "data-rest" not in otto.get(f"/tickets/rows?ids={shown_ids}.{held}").text
+
+
 def test_a_searchs_number_is_asked_for_after_its_list(otto: Browser, engine: Engine) -> None:
     with engine.connect() as connection:
         many(connection, 60)
