@@ -46,10 +46,16 @@ def panel(name: str, read: Callable[[Connection], T], seconds: float = PANEL_SEC
 @contextmanager
 def _bounded(connection: Connection, seconds: float) -> Iterator[Connection]:
     if connection.dialect.name == "postgresql":
-        with connection.begin_nested():  # its end by an error leaves the page's transaction usable
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        # Begin and end in one message each; a savepoint, so that an error leaves the transaction usable.
+        connection.exec_driver_sql(f"SAVEPOINT panel; SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        try:
             yield connection
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_SECONDS * 1000}")
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT panel; RELEASE SAVEPOINT panel")
+            raise
+        usual = f"SET LOCAL statement_timeout = {STATEMENT_SECONDS * 1000}"
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT panel; {usual}")
         return
     # SQLite: reads run without a transaction, and a savepoint would ask for the write lock.
     end = time.monotonic() + seconds

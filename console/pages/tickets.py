@@ -61,7 +61,7 @@ def wanted_of(args: Any) -> TicketFilter:
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
     """What the list's templates show."""
     numbers = _numbers(connection)
-    names = known.names(connection)
+    offers = known.offers(connection, wanted.batch, wanted.error)
     number = matching(wanted, found, numbers)
     if number is None and request.args.get("number"):
         number = counts.number(connection, wanted, now, found.look)
@@ -75,9 +75,9 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "stale": counts.is_stale(numbers, now),
         "matching": number,
         "tabs": TABS_SHOWN,
-        "queues": names.queues(wanted.queue),
-        "view_models": names.view_models(wanted.view),
-        "more_facets": lambda: _more_facets(connection, wanted, names),
+        "queues": offers.names.queues(wanted.queue),
+        "view_models": offers.names.view_models(wanted.view),
+        "more_facets": lambda: _more_facets(wanted, offers),
         "verbs": bulk_verbs(wanted.tab),
         "saved": searches.saved(connection, g.user.id),
         "may": g.user.may("operator"),
@@ -88,16 +88,16 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
     }
 
 
-def _more_facets(connection: Connection, wanted: TicketFilter, names: known.Names) -> dict[str, Any]:
+def _more_facets(wanted: TicketFilter, offers: known.Offers) -> dict[str, Any]:
     """What the menus behind "More filters" offer and say; the page asks for it, its list alone does not."""
     apart = facets.taken_apart(wanted)
     return {
         "rest": apart.rest,
         "chosen": apart.chosen,
         "any": bool(apart.chosen or wanted.error or wanted.batch),
-        "errors": known.causes(connection, wanted.error),
-        "classes": names.root_classes(apart.chosen.get("class")),
-        "batches": known.batches(connection, wanted.batch),
+        "errors": offers.causes,
+        "classes": offers.names.root_classes(apart.chosen.get("class")),
+        "batches": offers.batches,
         "ages": facets.choices("age"),
         "outcomes": facets.choices("outcome"),
     }

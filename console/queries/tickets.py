@@ -17,6 +17,7 @@ from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
 from counterfoil.search.tree import Term
 from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
+from counterfoil.walks import sorted_by
 
 from .look import Look, Walked, among
 
@@ -98,7 +99,7 @@ def page(
 
 def _among(look: Look, ids: list[int], order: Order, place: Place | None, forward: bool) -> Page:
     """A page of the few that an index of the search's words has found; nothing of the list is left unseen."""
-    asked = _rows().where(among(look.connection, ids), look.wanted.where(look.now))
+    asked = select(*sorted_by(order)).where(among(look.connection, ids), look.wanted.where(look.now))
     found = list(look.connection.execute(asked).all()) if ids else []
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=order.descending)
     start = 0
@@ -107,7 +108,7 @@ def _among(look: Look, ids: list[int], order: Order, place: Place | None, forwar
         keys = [Place.of(row, order).sort_key() for row in found]
         before = sum(key > at if order.descending else key < at for key in keys)
         start = before + (at in keys) if forward else max(0, before - SIZE)
-    rows = found[start : start + SIZE]
+    rows = _whole(look.connection, found[start : start + SIZE])
     first = Place.of(rows[0], order) if rows else place
     return Page(
         rows,
