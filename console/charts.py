@@ -30,33 +30,61 @@ class Drawn:
     view_models: list[str]
 
 
-def context(queue: str | None = None, view_model: str | None = None) -> dict[str, Any]:
-    """For `charts/body.html`; a queue or view model that the page is about cannot be changed there."""
-    wanted = request.args.get("range", "hour")
-    if wanted not in RANGES:
-        abort(404)
-    fixed = queue is not None or view_model is not None
+@dataclass(frozen=True)
+class Asked:
+    """Which charts: as the address says, but for what the page is about (`fixed`)."""
+
+    range: str
+    queue: str | None
+    view: str | None
+    fixed: bool
+
+    @property
+    def named(self) -> dict[str, str]:
+        """As fields of an address, without those that say nothing."""
+        found = {"range": self.range, "queue": self.queue, "view": self.view}
+        return {name: value for name, value in found.items() if value}
+
+    @property
+    def url(self) -> str:
+        """The charts' own address."""
+        fields: dict[str, Any] = {**self.named, "fixed": 1 if self.fixed else None}
+        return url_for("charts", **fields)
+
+
+def later(queue: str | None = None, view_model: str | None = None) -> dict[str, Any]:
+    """For `charts/later.html`: a page asks for its charts once it is shown. 404 for a range that is none."""
+    return {"charts_url": _asked(queue, view_model).url}
+
+
+def _asked(queue: str | None, view_model: str | None) -> Asked:
+    wanted, fixed = request.args.get("range", "hour"), queue is not None or view_model is not None
     queue = queue if fixed else request.args.get("queue") or None
     view_model = view_model if fixed else request.args.get("view") or None
-    if len(queue or "") > LONGEST or len(view_model or "") > LONGEST:
+    if wanted not in RANGES or len(queue or "") > LONGEST or len(view_model or "") > LONGEST:
         abort(404)
+    return Asked(wanted, queue, view_model, fixed or bool(request.args.get("fixed")))
+
+
+def context() -> dict[str, Any]:
+    """For `charts/body.html`; a queue or view model that the page is about cannot be changed there."""
+    asked = _asked(None, None)
 
     def read(connection: Connection) -> Drawn:
         now = g.user.now
-        within = RANGES[wanted]
+        within = RANGES[asked.range]
         names = known.names(connection)
         since = now - timedelta(seconds=within.seconds)
         return Drawn(
             since,
             now,
-            series(connection, within, queue or "", view_model or "", now),
+            series(connection, within, asked.queue or "", asked.view or "", now),
             marks(connection, since),
-            names.queues(queue),
-            names.view_models(view_model),
+            names.queues(asked.queue),
+            names.view_models(asked.view),
         )
 
     found: Panel[Drawn] = panel("charts", read)
-    named = {"queue": queue, "view": view_model}
     return {
         "charts": found,
         "ranges": RANGES,
@@ -64,8 +92,9 @@ def context(queue: str | None = None, view_model: str | None = None) -> dict[str
         "mark_word": mark_word,
         "mark_link": mark_link,
         "tickets_at": tickets_at,
-        "chosen": {"range": wanted, **{name: value for name, value in named.items() if value}},
-        "fixed": fixed,
+        "chosen": asked.named,
+        "fixed": asked.fixed,
+        "charts_url": asked.url,
         "zone": str(get_timezone() or "UTC"),
     }
 

@@ -10,7 +10,6 @@ from .. import charts
 from ..answers import page
 from ..database import db
 from ..findings import findings
-from ..htmx import htmx
 from ..queries.house import house
 from ..redis_reach import redis_answers
 
@@ -26,6 +25,5 @@ def overview() -> Response:
         current_app.logger.exception("the overview cannot read the database")
         return page("overview/away.html", fragment="overview/away_panel.html", status=503)
     redis = redis_answers(current_app.config["COUNTERFOIL"].redis_url)
-    drawn = {} if htmx.wants_fragment else charts.context()  # the charts are a part of their own
     told: dict[str, Any] = {"house": now, "found": findings(now, redis), "tiles": TILES, "redis": redis}
-    return page("overview/page.html", fragment="overview/panel.html", **told, **drawn)
+    return page("overview/page.html", fragment="overview/panel.html", **told, **charts.later())

@@ -96,7 +96,7 @@ def _one(name: str) -> dict[str, Any]:
     if queue is None:
         abort(404)
     read = panel("queue", lambda connection: _split(connection, queue, now.now))
-    return {"house": now, "queue": queue, "split": read, "hours": HOURS, "n": 1} | charts.context(queue=name)
+    return {"house": now, "queue": queue, "split": read, "hours": HOURS, "n": 1} | charts.later(queue=name)
 
 
 def _split(connection: Connection, queue: QueueNow, now: Any) -> dict[str, Any]:

@@ -106,4 +106,4 @@ def _context(name: str) -> dict[str, Any]:
         "versions": queries.versions(connection, name, now),
         "queues": known.names(connection).queues(),
         "submit_token": secrets.token_urlsafe(24),
-    } | charts.context(view_model=name)
+    } | charts.later(view_model=name)

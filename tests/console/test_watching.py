@@ -310,14 +310,18 @@ def test_a_panel_that_is_too_slow_says_so_and_the_page_stands(
     def within(name: str, read: Any) -> Any:
         return panels.panel(name, read, 0.05)
 
-    monkeypatch.setattr("console.charts.series", slow)
-    monkeypatch.setattr("console.charts.panel", within)
-    page = vera.get("/")
-    assert page.status_code == 200
-    assert "This part cannot be shown" in page.text
-    assert "growing by 12 a minute" in page.text
+    for of in ("console.charts.series", "console.pages.queues.parts"):
+        monkeypatch.setattr(of, slow)
+    for of in ("console.charts.panel", "console.pages.queues.panel"):
+        monkeypatch.setattr(of, within)
+    for address, rest in (("/charts", "Hour"), ("/queues/slow", "Oldest wait")):
+        page = vera.get(address)
+        assert page.status_code == 200
+        assert "This part cannot be shown" in page.text
+        assert rest in page.text
     monkeypatch.undo()
-    assert "This part cannot be shown" not in vera.get("/").text
+    for address in ("/charts", "/queues/slow"):
+        assert "This part cannot be shown" not in vera.get(address).text
 
 
 def test_static_text_is_compressed_for_who_takes_it(stranger: Browser) -> None:
@@ -349,8 +353,18 @@ def test_charts_stand_on_the_overview_and_follow_by_themselves(
     furnished: Engine, make_console: Callable[..., Flask], vera: Browser
 ) -> None:
     page = vera.get("/?range=day").text
-    assert 'hx-get="/charts?range=day' in page
-    assert "<html" not in vera.get("/charts", headers={"HX-Request": "true"}).text
+    assert 'hx-get="/charts?range=day" hx-trigger="load"' in page
+    assert '<a href="/charts?range=day">' in page
+    part = vera.get("/charts?range=day", headers={"HX-Request": "true"}).text
+    assert "<html" not in part
+    assert 'hx-get="/charts?range=day" hx-trigger="every 60s"' in part
+    fixed = re.search(r'hx-get="(/charts[^"]+)"', vera.get("/queues/slow").text)
+    assert fixed
+    assert 'id="chart-queue"' in part
+    of_queue = vera.get(fixed[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).text
+    assert 'id="chart-queue"' not in of_queue, "a queue's page shows no other queue's charts"
+    assert fixed[1] in of_queue
+    assert vera.get("/?range=year").status_code == 404
 
 
 PAGES = ("/", "/charts", "/queues", "/queues/slow", "/view-models", "/view-models/Order.print")
