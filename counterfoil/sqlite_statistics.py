@@ -24,12 +24,12 @@ STATISTICS = {
     "kept": "2000 1 1",
     "lane": "8 1",
     "leaving": "37000 1 1",
-    "pending": "219000 2 1",
     "purge": "635000 2 1",
     "retrying": "20000 1 1",
     "root": "857016 4 1",
     "running": "16 1 1",
     "turn": "4000 1 1 1 1",
+    "unclaimed": "199000 2 1",
     "view_model": "857016 28568 4487 1",
     "wait": "40000 10 2 2 1 1",
 }

@@ -67,7 +67,7 @@ CALLS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "due_queues ahead": (lambda c: candidates.due_queues(c, 0.05), {"claim"}),
     "has_due": (lambda c: candidates.has_due(c, "default"), {"claim"}),
     "seconds_to_next": (lambda c: candidates.seconds_to_next(c, "default", 0.075), {"claim"}),
-    "seconds_to_next_due": (lambda c: candidates.seconds_to_next_due(c), {"pending"}),
+    "seconds_to_next_due": (lambda c: candidates.seconds_to_next_due(c), {"unclaimed", "retrying"}),
     "set_aside": (lambda c: aside.set_aside(c), {"aside"}),
     "set_back": (lambda c: aside.set_back(c), {"aside"}),
 }

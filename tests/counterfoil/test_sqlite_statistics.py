@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from counterfoil import schema
 from counterfoil.database import make_engine
 from counterfoil.sqlite_statistics import STATISTICS
-from counterfoil.ticket import PENDING, Ticket
+from counterfoil.ticket import CLAIMED_BEFORE, UNCLAIMED, Ticket
 
 NOW = "'2026-01-01 00:00:00.000000'"
 PURGE = (
@@ -40,8 +40,12 @@ def plan(engine: Engine, query: str) -> str:
             "final",
         ),
         (
-            f"SELECT count(*) FROM counterfoil_tickets WHERE {PENDING} AND due_at > {NOW}",
-            "pending",
+            f"SELECT count(*) FROM counterfoil_tickets WHERE {UNCLAIMED} AND due_at > {NOW}",
+            "unclaimed",
+        ),
+        (
+            f"SELECT count(*) FROM counterfoil_tickets WHERE {CLAIMED_BEFORE} AND due_at > {NOW}",
+            "retrying",
         ),
         (
             "SELECT id FROM counterfoil_tickets WHERE state = 'pending' AND aside = 'unknown' "

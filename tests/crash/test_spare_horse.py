@@ -83,7 +83,7 @@ def test_a_worker_with_a_spare_ends_at_once_and_leaves_no_process(stage: Stage) 
 def test_term_to_the_group_leaves_the_spare_to_its_parent(stage: Stage) -> None:
     worker = stage.worker()
     waits = spare(worker)
-    assert os.getpgid(waits) == waits
+    wait_until(lambda: os.getpgid(waits) == waits, "a group of its own")
     os.killpg(worker.pid, signal.SIGTERM)
     assert worker.wait() == 0
     assert gone(waits)
