@@ -92,6 +92,7 @@ def _options(url: str) -> dict[str, Any]:
         "pool_size": 16,
         "max_overflow": 8,
         "pool_timeout": 5,
+        "pool_use_lifo": True,  # the one just used has its plans and its pages at hand
         "connect_args": {
             "connect_timeout": 3,
             "application_name": "counterfoil console",
