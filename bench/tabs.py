@@ -66,16 +66,16 @@ class Person:
 
     def load(self, path: str) -> tuple[int, str]:
         """The same over a connection that is kept, as browsers do."""
-        for attempt in (1, 2):
-            try:
-                self.kept.request("GET", path, headers=self.headers())
-                answer = self.kept.getresponse()
-                return answer.status, answer.read().decode()
-            except (OSError, http.client.HTTPException):  # the server has closed what was idle
-                self.kept.close()
-                if attempt == 2:
-                    raise
-        raise AssertionError
+        try:
+            return self._load(path)
+        except (OSError, http.client.HTTPException):  # the server has closed what was idle
+            self.kept.close()
+            return self._load(path)
+
+    def _load(self, path: str) -> tuple[int, str]:
+        self.kept.request("GET", path, headers=self.headers())
+        answer = self.kept.getresponse()
+        return answer.status, answer.read().decode()
 
     def headers(self) -> dict[str, str]:
         """What a request of theirs carries, over a connection that is kept."""

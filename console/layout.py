@@ -46,11 +46,13 @@ def install(app: Flask) -> None:
 
     @lru_cache(KEPT)
     def navigation(root: str, endpoint: str | None, badge: int | None, language: Any) -> Markup:
-        return Markup(parts.navigation(places()))  # noqa: S704 - a macro's, escaped already
+        made: Markup = parts.navigation(places())
+        return made
 
     @lru_cache(KEPT)
     def keys(language: Any) -> Markup:
-        return Markup(parts.keys(key_words()))  # noqa: S704 - a macro's, escaped already
+        made: Markup = parts.keys(key_words())
+        return made
 
     app.jinja_env.globals["navigation"] = lambda: navigation(
         request.script_root, request.endpoint, errored_now(), translations()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, select, text
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, select, text
 
 from .keyset import Place, beyond, ordering
 from .search.hoist import hoist
@@ -44,14 +44,20 @@ def sorted_by(order: Order) -> list[Any]:
     return [Ticket.id] if order.kind == "id" else [getattr(Ticket, order.column), Ticket.id]
 
 
+def walk(scan: Scan, rows: Select[Any], place: Place | None = None, forward: bool = True) -> Select[Any]:
+    """These columns of what a walk's index bounds, in its order from a place on; whoever asks adds a limit.
+
+    In the index's order always: else a look over the table would meet the dead rows that a purge leaves.
+    """
+    bounds = [beyond(scan.order, place, forward)] if place else []
+    return rows.where(text("1=1"), *scan.bounded, *bounds).order_by(*ordering(scan.order, forward))
+
+
 def edge(
     connection: Connection, scan: Scan, rows: int, place: Place | None, forward: bool = True
 ) -> Place | None:
     """The place of row number `rows` of a walk from a place on; None if it has fewer. By the index alone."""
-    query = select(*sorted_by(scan.order)).where(*scan.bounded)
-    if place:
-        query = query.where(beyond(scan.order, place, forward))
-    query = query.order_by(*ordering(scan.order, forward)).offset(rows - 1).limit(1)
+    query = walk(scan, select(*sorted_by(scan.order)), place, forward).offset(rows - 1).limit(1)
     found = connection.execute(query).first()
     return Place.of(found, scan.order) if found else None
 

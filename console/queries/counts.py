@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import ordering
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan
+from counterfoil.walks import Scan, walk
 
 from .look import Look, among, at_once, stretch
 from .tickets import Page
@@ -105,5 +104,4 @@ def _number(look: Look, scan: Scan, most: int, rows: int) -> tuple[Number, int]:
 
 
 def _inside(scan: Scan, most: int) -> Select[Any]:
-    # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
-    return select(Ticket.id).where(*scan.bounded).order_by(*ordering(scan.order)).limit(most)
+    return walk(scan, select(Ticket.id)).limit(most)

@@ -23,10 +23,10 @@ from sqlalchemy import (
 )
 
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import Place, beyond, ordering
+from counterfoil.keyset import Place
 from counterfoil.search.lookup import lookup
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, edge, sorted_by
+from counterfoil.walks import Scan, edge, sorted_by, walk
 
 STRETCH = 10_000
 """Rows of an index that one request looks through for what the index cannot bound."""
@@ -82,23 +82,18 @@ def at_once(walks: list[Select[Any]]) -> Any:
 def stretch(scan: Scan, rows: int, place: Place | None = None, forward: bool = True) -> Select[Any]:
     """The next so many rows of a walk's index; `passes` is 1 for those that the filter means, else NULL."""
     passes = case((and_(text("1=1"), *scan.residual), 1)).label("passes")
-    bounds = [beyond(scan.order, place, forward)] if place else []
-    # In the index's order: a walk over the table would meet the dead rows that a purge leaves in front.
-    found = select(*sorted_by(scan.order), passes).where(text("1=1"), *scan.bounded, *bounds)
-    return found.order_by(*ordering(scan.order, forward)).limit(rows)
+    return walk(scan, select(*sorted_by(scan.order), passes), place, forward).limit(rows)
 
 
 def _walk(number: int, scan: Scan, rows: int, most: int, place: Place | None, forward: bool) -> Select[Any]:
-    walk: Any = literal_column(str(number)).label("walk")
+    which: Any = literal_column(str(number)).label("walk")
     if not scan.residual:
-        bounds = [beyond(scan.order, place, forward)] if place else []
-        found = select(*sorted_by(scan.order), walk).where(text("1=1"), *scan.bounded, *bounds)
-        return found.order_by(*ordering(scan.order, forward)).limit(most)
+        return walk(scan, select(*sorted_by(scan.order), which), place, forward).limit(most)
     # Without an order of its own: both databases hand a subquery's rows on as they come and stop when there
     # are enough; asked to sort, SQLite reads the whole stretch first.
     seen = stretch(scan, rows, place, forward).subquery()
     columns = [seen.c[column.key] for column in sorted_by(scan.order)]
-    return select(*columns, walk).where(seen.c.passes == 1).limit(most)
+    return select(*columns, which).where(seen.c.passes == 1).limit(most)
 
 
 def among(connection: Connection, ids: list[int]) -> ColumnElement[bool]:

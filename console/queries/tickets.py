@@ -9,15 +9,15 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, text
+from sqlalchemy import Connection, Row, case, func, select
 
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
-from counterfoil.keyset import MAX_ID, Place, beyond, ordering, read_place
+from counterfoil.keyset import MAX_ID, Place, read_place
 from counterfoil.search.tree import Term
 from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
-from counterfoil.walks import sorted_by
+from counterfoil.walks import sorted_by, walk
 
 from .look import Look, Walked, among
 
@@ -144,11 +144,7 @@ def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
 def _whole_walk(look: Look, place: Place | None, forward: bool) -> list[TicketRow]:
     """A page and one of a single walk that its index bounds, with all that is shown."""
     (scan,) = look.scans
-    query = _rows().where(
-        text("1=1"), *scan.bounded, *([beyond(scan.order, place, forward)] if place else [])
-    )
-    query = query.order_by(*ordering(scan.order, forward)).limit(SIZE + 1)
-    return list(look.connection.execute(query).all())
+    return list(look.connection.execute(walk(scan, _rows(), place, forward).limit(SIZE + 1)).all())
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:

@@ -60,6 +60,14 @@ def besides(browser: Browser) -> str:
     return " ".join(browser.get("/expiring?window=24h&part=clean").text.split())
 
 
+def waiting(browser: Browser, address: str) -> str:
+    """The number beside what will not run."""
+    page = browser.get(address).text
+    found = re.search(r'id="title-expiring">Will not run <span class="count">([\d,]+)<', page)
+    assert found
+    return found[1]
+
+
 def test_a_full_lists_number_is_the_snapshots_of_a_day_unless_it_is_old(
     otto: Browser, engine: Engine
 ) -> None:
@@ -70,12 +78,11 @@ def test_a_full_lists_number_is_the_snapshots_of_a_day_unless_it_is_old(
         connection.execute(
             insert(Sample).values(counts={"expiring": 123, "leaving": 23}, queues={}, rates={})
         )
-    number = re.compile(r'id="title-expiring">Will not run <span class="count">([\d,]+)<')
-    assert number.search(otto.get("/expiring").text)[1] == "100"  # type: ignore[index]
-    assert number.search(otto.get("/expiring?window=7d").text)[1] == "51"  # type: ignore[index]
+    assert waiting(otto, "/expiring") == "100"
+    assert waiting(otto, "/expiring?window=7d") == "51"
     with engine.begin() as connection:
         connection.execute(update(Sample).values(at=datetime.now(UTC) - timedelta(minutes=1)))
-    assert number.search(otto.get("/expiring").text)[1] == "51"  # type: ignore[index]
+    assert waiting(otto, "/expiring") == "51"
 
 
 def test_nothing_expiring_teaches(otto: Browser) -> None:
