@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, event, text
 
-from . import param_triggers
+from . import param_triggers, text_index
 from .base import Base
 from .clock import SQLITE_NOW
 
@@ -134,7 +134,7 @@ SQLITE = (
 
 TRIGGERS = {
     "postgresql": (*POSTGRESQL, *param_triggers.POSTGRESQL),
-    "sqlite": (*SQLITE, *param_triggers.SQLITE),
+    "sqlite": (*SQLITE, *param_triggers.SQLITE, *text_index.SQLITE),
 }
 
 

@@ -5,10 +5,11 @@ from alembic import context
 from counterfoil import ticket, triggers  # noqa: F401 - declares the tables and triggers
 from counterfoil.base import PREFIX, Base
 from counterfoil.schema import VERSION_TABLE
+from counterfoil.text_index import TABLES
 
 
 def ours(name: str | None, type_: str, parent_names: object) -> bool:
-    return type_ != "table" or (name or "").startswith(PREFIX)
+    return type_ != "table" or ((name or "").startswith(PREFIX) and not (name or "").startswith(TABLES))
 
 
 options = {

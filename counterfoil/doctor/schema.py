@@ -40,8 +40,8 @@ def triggers(engine: Engine) -> Iterator[Finding]:
     for name in sorted(wanted - there):
         yield Finding(
             "triggers",
-            f"the trigger {name} is missing or switched off, so tickets are opened without a turn or the "
-            "trail can be changed",
+            f"the trigger {name} is missing or switched off, so tickets are opened without a turn, the trail "
+            "can be changed or a search misses some",
             "restore it: the migrations printed by `counterfoil db sql` hold its text"
             + (" (switched off: ALTER TABLE ... ENABLE TRIGGER)" if dialect == "postgresql" else ""),
         )

@@ -46,9 +46,11 @@ class Beat:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
             yield connection
 
-    def in_chunks(self, chunk: int, call: Callable[[Connection, int], int]) -> int:
+    def in_chunks(
+        self, chunk: int, call: Callable[[Connection, int], int], seconds: float = TURN_SECONDS
+    ) -> int:
         """`call(connection, chunk)`, each in a transaction, while chunks are full and time is left."""
-        end, count = time.monotonic() + TURN_SECONDS, 0
+        end, count = time.monotonic() + seconds, 0
         while True:
             with self.transaction() as connection:
                 done = call(connection, chunk)

@@ -11,6 +11,7 @@ from .batches import Batches
 from .deadlines import Deadlines
 from .duty import Duty
 from .grouper import Grouper
+from .indexer import Indexer
 from .lifeline import Lifeline
 from .listener import Listener
 from .loop import Scheduler
@@ -32,16 +33,19 @@ def run_scheduler(settings: Settings) -> int:
     try:
         waker = Waker(settings.beat_seconds)
         listener = Listener(settings) if engine.dialect.name == "postgresql" else None
-        Scheduler(settings, engine, stop, all_duties(), waker, listener).run()
+        Scheduler(settings, engine, stop, all_duties(engine.dialect.name), waker, listener).run()
     finally:
         engine.dispose()
     return 0
 
 
-def all_duties() -> list[Duty]:
+def all_duties(dialect: str) -> list[Duty]:
     """Those of the loop, in their order: what starts tickets first, what may be long last."""
     starting: list[Duty] = [Planter(), Ringer(), Lifeline(), Deadlines()]
-    return [*starting, Operator(), Batches(), Grouper(), Sampler(), Postman(), Purger()]
+    telling: list[Duty] = [Grouper(), Sampler(), Postman()]
+    if dialect == "sqlite":
+        telling.append(Indexer())
+    return [*starting, Operator(), Batches(), *telling, Purger()]
 
 
 def scheduler_engine(url: str) -> Engine:

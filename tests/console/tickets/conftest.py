@@ -11,6 +11,7 @@ from console.database import BY_AN_INDEX
 from counterfoil.columns import Utc
 from counterfoil.pooler import set_for_each
 from counterfoil.sqlite import prepare
+from counterfoil.text_index import catch_up
 from tests.console.tickets.cast import fill
 from tests.servers.databases import fresh_postgresql, fresh_sqlite
 
@@ -58,6 +59,8 @@ def _filled(url: str) -> Iterator[Connection]:
         fill(connection, COUNT)
         connection.execute(text(_PARAMS))
         connection.execute(_ATTEMPTS)
+        while engine.dialect.name == "sqlite" and catch_up(connection, COUNT):
+            pass
         connection.commit()
         _as_after_a_day(engine)
         yield connection

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Connection, Engine, insert, select
 
 from console.digest import digest
@@ -10,6 +11,7 @@ from console.queries.tickets import database_now, page
 from counterfoil.filters import TicketFilter
 from counterfoil.frozen_set import freeze
 from counterfoil.tables import Attempt, Operation, OperationItem, RootClass
+from counterfoil.text_index import catch_up
 from tests.console.tickets.cast import known, ticket
 
 NOW = datetime.now(UTC)
@@ -82,9 +84,12 @@ FOUND = {
 }
 
 
-def test_each_condition_finds_what_it_says(engine: Engine) -> None:
+@pytest.mark.parametrize("indexed", [0, 3, 6])
+def test_each_condition_finds_what_it_says(engine: Engine, indexed: int) -> None:
     with engine.begin() as connection:
         names = {id_: name for name, id_ in furnish(connection).items()}
+        if indexed and connection.dialect.name == "sqlite":
+            assert catch_up(connection, indexed) == indexed
         now = database_now(connection)
         for text, expected in FOUND.items():
             wanted = TicketFilter.parse([("q", text)])
