@@ -62,6 +62,8 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Lo
     """
     look = look or Look(connection, wanted, now)
     if look.ids is not None:
+        if not look.ids:
+            return Number(0)
         few = select(func.count()).where(among(connection, look.ids), wanted.where(now))
         return Number(connection.execute(few).scalar_one())
     if len(look.scans) > 1 and look.is_bounded:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, literal, select, union_all
 
 from counterfoil.clock import moment
 from counterfoil.tables import Drain, Leader, Notice, Process, Queue, Sample, ScheduleRecord, ViewModelRecord
@@ -85,7 +85,8 @@ class House:
 def house(connection: Connection, now: datetime) -> House:
     """Read it: short statements, each by a primary key or on a small table; `now` is the database's time."""
     sample = connection.execute(select(Sample.__table__).order_by(Sample.id.desc()).limit(1)).first()
-    until = connection.execute(select(Leader.until).order_by(Leader.until.desc()).limit(1)).scalar()
+    signs = connection.execute(_signs(now)).one()
+    paused = paused_work(connection, now)
     listening = select(Process.__table__).where(Process.sort == "worker", Process.seen_until > now)
     workers = [*connection.execute(listening.order_by(Process.name).limit(500)).all()]
     figures = sample.queues if sample else {}
@@ -95,41 +96,39 @@ def house(connection: Connection, now: datetime) -> House:
         sample.at if sample else None,
         sample.counts if sample else {},
         sample.rates if sample else {},
-        until,
+        signs.until,
         workers,
         [_queue(row, figures.get(row.name, {}), workers, now) for row in rows],
-        paused_view_models(connection, now),
-        paused_schedules(connection, now),
-        unsent_notices(connection, now),
-        _last_seen(connection),
+        [row for row in paused if row.sort == "view model"],
+        [row for row in paused if row.sort == "schedule"],
+        signs.unsent,
+        {sort: at for sort in _SORTS if (at := getattr(signs, sort)) is not None},
     )
 
 
-def _last_seen(connection: Connection) -> dict[str, datetime]:
-    newest = select(Process.sort, func.max(Process.seen_at)).group_by(Process.sort)
-    return {row[0]: row[1] for row in connection.execute(newest)}
+_SORTS = ("worker", "scheduler")
 
 
-def paused_view_models(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """View models that are paused now, by name."""
-    record = ViewModelRecord
-    query = select(record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
-    still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
-    return [*connection.execute(query.where(still).order_by(record.name).limit(50))]
+def _signs(now: datetime) -> Select[Any]:
+    """Until when a scheduler acts, notices given up (index counterfoil_notices_failed), who was seen when."""
+    given_up = select(func.count()).select_from(Notice).where(Notice.failed_at > now - timedelta(days=1))
+    until = select(Leader.until).order_by(Leader.until.desc()).limit(1)
+    seen = (
+        select(func.max(Process.seen_at)).where(Process.sort == sort).scalar_subquery().label(sort)
+        for sort in _SORTS
+    )
+    return select(until.scalar_subquery().label("until"), given_up.scalar_subquery().label("unsent"), *seen)
 
 
-def paused_schedules(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """Schedules that are paused now, by name."""
-    record = ScheduleRecord
-    query = select(record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
-    still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
-    return [*connection.execute(query.where(still).order_by(record.name).limit(50))]
-
-
-def unsent_notices(connection: Connection, now: datetime) -> int:
-    """How many notices were given up within a day; index counterfoil_notices_failed."""
-    since = Notice.failed_at > now - timedelta(days=1)
-    return connection.execute(select(func.count()).select_from(Notice).where(since)).scalar_one()
+def paused_work(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """What is paused now, by name; `sort`: view model or schedule."""
+    each = []
+    for sort, record in (("view model", ViewModelRecord), ("schedule", ScheduleRecord)):
+        columns = (record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
+        still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
+        query = select(literal(sort).label("sort"), *columns).where(still).order_by(record.name).limit(50)
+        each.append(query.subquery().select())
+    return [*connection.execute(union_all(*each))]
 
 
 def processes(connection: Connection) -> list[Row[Any]]:

@@ -69,13 +69,16 @@ def _paces(
     connection: Connection, queue: str, span: int, since: datetime, until: datetime
 ) -> dict[str, Pace]:
     within = (Rollup.span_seconds == span, Rollup.at >= since, Rollup.at < until)
-    totals = select(func.count()).where(*within, Rollup.queue == "", Rollup.view_model == "")
-    minutes = connection.execute(totals).scalar_one() * span / 60
+    sampled = select(func.count()).where(*within, Rollup.queue == "", Rollup.view_model == "")
     rows: dict[str, list[Row[Any]]] = {}
-    query = select(Rollup.__table__).where(*within, Rollup.queue == queue, Rollup.view_model != "")
+    query = select(Rollup.__table__, sampled.scalar_subquery().label("sampled")).where(
+        *within, Rollup.queue == queue, Rollup.view_model != ""
+    )
     for row in connection.execute(query):
         rows.setdefault(row.view_model, []).append(row)
-    return {name: _pace(found, minutes) for name, found in rows.items() if minutes}
+    return {
+        name: _pace(found, found[0].sampled * span / 60) for name, found in rows.items() if found[0].sampled
+    }
 
 
 def _pace(rows: list[Row[Any]], minutes: float) -> Pace:

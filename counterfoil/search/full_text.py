@@ -41,7 +41,7 @@ def find(
     queries = [*besides, indexed, select(Ticket.id).where(_PAST, bear), due]
     # One statement, one moment: what the indexer moves meanwhile is in both places or in one.
     each = [query.limit(most + 1).subquery().select() for query in queries]
-    found = set(connection.execute(union_all(*each)).scalars())
+    found = set(connection.execute(union_all(*each)).scalars().all())
     return found if len(found) <= most else None
 
 

@@ -4,15 +4,22 @@ Labels of tickets that run are left out of theirs, so that a claim writes nothin
 index of what runs, which is short.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, text, union_all
 
 from ..ticket import Ticket
-from .rarity import all_of, are_rare
-from .sql import like
+from .rarity import are_rare
+from .sql import like, pattern_of
+
+_INDEXED = {
+    "label": "SELECT id FROM counterfoil_tickets WHERE root_label ILIKE :pattern ESCAPE '\\' "
+    "AND root_label IS NOT NULL AND state <> 'running'",
+    "error": "SELECT id FROM counterfoil_tickets WHERE error ILIKE :pattern ESCAPE '\\' "
+    "AND error IS NOT NULL",
+}
 
 
 def find(
@@ -22,20 +29,22 @@ def find(
 
     None: they are more than `most`, or the planner expects so.
     """
-    by_trigrams = [_INDEXED[column](words) for column in columns]
-    if not are_rare(connection, by_trigrams):
+    by_trigrams = [_INDEXED[column] for column in columns]
+    pattern = pattern_of(words)
+    if not are_rare(connection, by_trigrams, pattern):
         return None
     others = [*besides, *([_running_labels(words)] if "label" in columns else [])]
-    found: set[int] = set()
-    if others:
-        each = [query.limit(most + 1).subquery().select() for query in others]
-        found |= set(connection.execute(union_all(*each)).scalars())
+    each = [query.limit(most + 1).subquery().select() for query in others]
+    each += [_whole(query, pattern, most + 1) for query in by_trigrams]
     with _bitmaps(connection):
-        for query in map(all_of, by_trigrams):
-            if len(found) > most:
-                return None
-            found |= set(connection.execute(query.limit(most + 1)).scalars())
+        found = set(connection.execute(union_all(*each)).scalars().all())
     return found if len(found) <= most else None
+
+
+def _whole(query: str, pattern: str, most: int) -> Select[Any]:
+    """The query as one whose every row is wanted: a LIMIT alone would let the plan hope for an early end."""
+    whole = f"SELECT id FROM ({query} OFFSET 0) AS indexed ORDER BY id DESC LIMIT :most"
+    return text(whole).bindparams(pattern=pattern, most=most).columns(Ticket.id).subquery().select()
 
 
 @contextmanager
@@ -46,18 +55,6 @@ def _bitmaps(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
 
 
-def _labels(words: str) -> Select[Any]:
-    indexed = text("counterfoil_tickets.state <> 'running'")
-    return select(Ticket.id).where(like(Ticket.root_label, words), Ticket.root_label.is_not(None), indexed)
-
-
 def _running_labels(words: str) -> Select[Any]:
     running = text("counterfoil_tickets.state = 'running'")
     return select(Ticket.id).where(like(Ticket.root_label, words), running)
-
-
-def _errors(words: str) -> Select[Any]:
-    return select(Ticket.id).where(Ticket.error.is_not(None), like(Ticket.error, words))
-
-
-_INDEXED: dict[str, Callable[[str], Select[Any]]] = {"label": _labels, "error": _errors}
