@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, text
+from sqlalchemy import Connection, Row, bindparam, select, text
 
 from counterfoil.columns import Utc
 from counterfoil.ticket import Ticket
 
-from .tickets import COLUMNS
+from .tickets import whole_rows
 
 STRETCH = 3_000
 MOST = 20
@@ -37,9 +37,7 @@ def follow_ups(connection: Connection, row: Row[Any]) -> FollowUps:
         return FollowUps([])
     last = _last_opened_by(connection, row.id, row.done + SLACK)
     first = max(row.id + 1, last - STRETCH + 1)
-    own = select(*COLUMNS, func.substr(Ticket.error, 1, 300).label("error")).where(
-        Ticket.id.between(first, last), Ticket.parent_id == row.id
-    )
+    own = whole_rows().where(Ticket.id.between(first, last), Ticket.parent_id == row.id)
     rows: list[Row[Any]] = list(connection.execute(own.order_by(Ticket.id).limit(MOST)))
     before = _opened(connection, first) if first > row.id + 1 else None
     return FollowUps(rows, before is not None and before > row.started_at)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from math import sqrt
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, select, union_all
+from sqlalchemy import Connection, Row, Select, bindparam, func, literal, select, union_all
 
 from counterfoil.clock import moment
+from counterfoil.columns import Utc
 from counterfoil.tables import Drain, Leader, Notice, Process, Queue, Sample, ScheduleRecord, ViewModelRecord
 
 
@@ -85,7 +87,7 @@ class House:
 def house(connection: Connection, now: datetime) -> House:
     """Read it: short statements, each by a primary key or on a small table; `now` is the database's time."""
     sample = connection.execute(select(Sample.__table__).order_by(Sample.id.desc()).limit(1)).first()
-    signs = connection.execute(_signs(now)).one()
+    signs = connection.execute(_signs(), {"yesterday": now - timedelta(days=1)}).one()
     paused = paused_work(connection, now)
     listening = select(Process.__table__).where(Process.sort == "worker", Process.seen_until > now)
     workers = [*connection.execute(listening.order_by(Process.name).limit(500)).all()]
@@ -109,9 +111,11 @@ def house(connection: Connection, now: datetime) -> House:
 _SORTS = ("worker", "scheduler")
 
 
-def _signs(now: datetime) -> Select[Any]:
+@cache
+def _signs() -> Select[Any]:
     """Until when a scheduler acts, notices given up (index counterfoil_notices_failed), who was seen when."""
-    given_up = select(func.count()).select_from(Notice).where(Notice.failed_at > now - timedelta(days=1))
+    yesterday = bindparam("yesterday", type_=Utc())
+    given_up = select(func.count()).select_from(Notice).where(Notice.failed_at > yesterday)
     until = select(Leader.until).order_by(Leader.until.desc()).limit(1)
     seen = (
         select(func.max(Process.seen_at)).where(Process.sort == sort).scalar_subquery().label(sort)
@@ -122,13 +126,19 @@ def _signs(now: datetime) -> Select[Any]:
 
 def paused_work(connection: Connection, now: datetime) -> list[Row[Any]]:
     """What is paused now, by name; `sort`: view model or schedule."""
+    return [*connection.execute(_paused(), {"now": now})]
+
+
+@cache
+def _paused() -> Any:
+    now = bindparam("now", type_=Utc())
     each = []
     for sort, record in (("view model", ViewModelRecord), ("schedule", ScheduleRecord)):
         columns = (record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
         still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
         query = select(literal(sort).label("sort"), *columns).where(still).order_by(record.name).limit(50)
         each.append(query.subquery().select())
-    return [*connection.execute(union_all(*each))]
+    return union_all(*each)
 
 
 def processes(connection: Connection) -> list[Row[Any]]:

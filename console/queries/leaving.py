@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, text
 from counterfoil.ticket import Ticket
 
 from .counts import MOST, Number
-from .tickets import SIZE, TicketRow, _rows
+from .tickets import SIZE, TicketRow, whole_rows
 
 # Not "state = 'done'": SQLite would walk that state's index, instead of the purge's up to the window's end.
 _CLEAN = text(
@@ -28,7 +28,7 @@ def clean_number(connection: Connection, until: datetime) -> Number:
 
 def clean(connection: Connection, until: datetime) -> list[TicketRow]:
     """The ones that leave first."""
-    return list(connection.execute(_rows().where(*_leaving(until)).order_by(*_FIRST).limit(SIZE)))
+    return list(connection.execute(whole_rows().where(*_leaving(until)).order_by(*_FIRST).limit(SIZE)))
 
 
 def _leaving(until: datetime) -> tuple[Any, ...]:

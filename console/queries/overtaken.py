@@ -1,9 +1,12 @@
 """Priorities of a queue that wait too long because more urgent tickets go first (R2)."""
 
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select, text, union_all
+from sqlalchemy import Connection, bindparam, select, text, union_all
 
+from counterfoil.columns import Utc
 from counterfoil.priority import NUMBERS
 from counterfoil.ticket import Ticket
 
@@ -15,25 +18,29 @@ def overtaken(
 
     One probe of counterfoil_tickets_claim for each priority.
     """
-    firsts = (
-        select(Ticket.priority, Ticket.due_at)
-        .where(
-            text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
-            Ticket.queue == queue,
-            Ticket.priority == priority,
-            Ticket.due_at <= now,
-        )
-        .order_by(Ticket.due_at)
-        .limit(1)
-        .subquery()
-        for priority in NUMBERS
-    )
-    oldest = {
-        row.priority: row.due_at for row in connection.execute(union_all(*(f.select() for f in firsts)))
-    }
+    firsts = connection.execute(_firsts(), {"queue": queue, "now": now})
+    oldest = {row.priority: row.due_at for row in firsts}
     late = now - timedelta(seconds=wanted_seconds)
     return [
         (priority, due)
         for priority, due in oldest.items()
         if due < late and any(due < oldest[urgent] for urgent in oldest if urgent < priority)
     ]
+
+
+@cache
+def _firsts() -> Any:
+    each = (
+        select(Ticket.priority, Ticket.due_at)
+        .where(
+            text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
+            Ticket.queue == bindparam("queue"),
+            Ticket.priority == priority,
+            Ticket.due_at <= bindparam("now", type_=Utc()),
+        )
+        .order_by(Ticket.due_at)
+        .limit(1)
+        .subquery()
+        for priority in NUMBERS
+    )
+    return union_all(*(first.select() for first in each))

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, union_all
+from sqlalchemy import Connection, Row, bindparam, func, select, text, union_all
 
+from counterfoil.columns import Utc
 from counterfoil.histogram import merged, quantile
 from counterfoil.priority import NUMBERS
 from counterfoil.tables import Rollup
@@ -49,20 +51,25 @@ def parts(connection: Connection, queue: str, views: dict[str, Any], now: dateti
 
 def candidates(connection: Connection, queue: str, now: datetime) -> int:
     """Due tickets that a worker might claim at once, counted to a bound; the others wait for their lane."""
+    return connection.execute(_candidates(), {"queue": queue, "now": now}).scalar_one()  # type: ignore[no-any-return]
+
+
+@cache
+def _candidates() -> Any:
     each = (
         select(Ticket.id)
         .where(
             text("counterfoil_tickets.state = 'pending' AND counterfoil_tickets.turn"),
-            Ticket.queue == queue,
+            Ticket.queue == bindparam("queue"),
             Ticket.priority == priority,
-            Ticket.due_at <= now,
+            Ticket.due_at <= bindparam("now", type_=Utc()),
         )
         .limit(MOST_CANDIDATES)
         .subquery()
         for priority in NUMBERS
     )
     inside = union_all(*(few.select() for few in each)).limit(MOST_CANDIDATES).subquery()
-    return connection.execute(select(func.count()).select_from(inside)).scalar_one()
+    return select(func.count()).select_from(inside)
 
 
 def _paces(

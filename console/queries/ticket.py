@@ -10,7 +10,7 @@ from counterfoil.tables import Attempt, Drain, Element, Log, Traceback, TrailEnt
 from counterfoil.ticket import Ticket
 
 from .roots import root_link
-from .tickets import COLUMNS
+from .tickets import whole_rows
 
 MOST_LINES = 500
 MOST_OTHERS = 10
@@ -56,7 +56,7 @@ def one(connection: Connection, ticket_id: int, most: Most = AS_SHOWN) -> Told |
         return None
     attempts = _newest(connection, Attempt, ticket_id, most.attempts)
     named = {attempt.traceback_id for attempt in attempts if attempt.traceback_id}
-    texts = connection.execute(select(Traceback.id, Traceback.text).where(Traceback.id.in_(named))).all()
+    texts = select(Traceback.id, Traceback.text).where(Traceback.id.in_(named))
     drain = None
     if row.state == "running" and row.drain_id:
         drain = connection.execute(select(Drain.__table__).where(Drain.id == row.drain_id)).first()
@@ -64,7 +64,7 @@ def one(connection: Connection, ticket_id: int, most: Most = AS_SHOWN) -> Told |
     return Told(
         row,
         attempts,
-        {found.id: found.text for found in texts},
+        {found.id: found.text for found in connection.execute(texts)} if named else {},
         _newest(connection, Log, ticket_id, most.lines),
         trail_of(connection, ticket_id, most.entries),
         _others(connection, row),
@@ -111,6 +111,5 @@ def _newest(connection: Connection, table: Any, ticket_id: int, most: int) -> li
 def _others(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
     if row.root_id is None:
         return []
-    query = select(*COLUMNS, func.substr(Ticket.error, 1, 300).label("error"))
-    same = query.where(Ticket.root_id == row.root_id, Ticket.id != row.id)
+    same = whole_rows().where(Ticket.root_id == row.root_id, Ticket.id != row.id)
     return list(connection.execute(same.order_by(Ticket.id.desc()).limit(MOST_OTHERS)))

@@ -123,11 +123,12 @@ def by_ids(connection: Connection, ids: list[int], wanted: TicketFilter, now: da
     """These tickets as they are now, with `matches`: whether they still belong to the list."""
     # As a CASE: a condition that is text alone, as the tab "all" has, cannot bear a label.
     matches = case((wanted.where(now), True), else_=False).label("matches")
-    return list(connection.execute(_rows().add_columns(matches).where(among(connection, ids))).all())
+    return list(connection.execute(whole_rows().add_columns(matches).where(among(connection, ids))).all())
 
 
 @cache
-def _rows() -> Any:
+def whole_rows() -> Any:
+    """Tickets with all that a list shows of one; the caller says which."""
     # Made once: to say 25 columns to SQLAlchemy takes longer than to read a page of them.
     return select(*COLUMNS, func.substr(Ticket.error, 1, ERROR_CHARACTERS).label("error"))
 
@@ -136,7 +137,7 @@ def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
     """The rows of these ids, in their order."""
     if not ids:
         return []
-    asked = _rows().where(among(connection, [row.id for row in ids]))
+    asked = whole_rows().where(among(connection, [row.id for row in ids]))
     found = {row.id: row for row in connection.execute(asked).all()}
     return [found[row.id] for row in ids if row.id in found]
 
@@ -144,7 +145,7 @@ def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
 def _whole_walk(look: Look, place: Place | None, forward: bool) -> list[TicketRow]:
     """A page and one of a single walk that its index bounds, with all that is shown."""
     (scan,) = look.scans
-    return list(look.connection.execute(walk(scan, _rows(), place, forward).limit(SIZE + 1)).all())
+    return list(look.connection.execute(walk(scan, whole_rows(), place, forward).limit(SIZE + 1)).all())
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:
@@ -154,7 +155,7 @@ def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set
     words = wanted.search.value
     by_id = words.isascii() and words.isdigit() and int(words[:20]) <= MAX_ID
     named = Ticket.id == int(words) if by_id else Ticket.token == words
-    found = connection.execute(_rows().where(named, wanted.where(now)).limit(1))
+    found = connection.execute(whole_rows().where(named, wanted.where(now)).limit(1))
     return [row for row in found if row.id not in but]
 
 
