@@ -5,14 +5,15 @@ tenth of a core. It does not judge: acknowledging and muting are persons' words.
 """
 
 import time
+from datetime import UTC, datetime
 
 from counterfoil import error_groups
 
 from .duty import Beat
+from .paced import Paced
 
 EVERY_SECONDS = 2.0
 FORGETS_EVERY_SECONDS = 3600.0
-SHARE_OF_A_CORE = 0.1
 
 
 class Grouper:
@@ -22,20 +23,17 @@ class Grouper:
     every_seconds = 0.0
 
     def __init__(self) -> None:
-        self._count_at = 0.0
+        self._errored = Paced(lambda connection, now: error_groups.count_errored(connection), EVERY_SECONDS)
         self._forget_at = 0.0
 
     def act(self, beat: Beat) -> int:
         """Folds and counts; how many attempts were folded."""
         folded = beat.in_chunks(error_groups.CHUNK, error_groups.fold)
-        started = time.monotonic()
-        if started >= self._count_at:
+        if self._errored.is_due:
             with beat.transaction(30.0) as connection:
-                error_groups.count_errored(connection)
-            cost = time.monotonic() - started
-            self._count_at = started + max(EVERY_SECONDS, cost / SHARE_OF_A_CORE)
-        if started >= self._forget_at:
-            self._forget_at = started + FORGETS_EVERY_SECONDS
+                self._errored.refresh(connection, datetime.now(UTC))
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + FORGETS_EVERY_SECONDS
             with beat.transaction() as connection:
                 error_groups.forget(connection)
         return folded

@@ -32,11 +32,16 @@ class Paced:
         self._taken_at = -math.inf
         self.value: Any = None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether its time has come again."""
+        return time.monotonic() >= self._taken_at + max(self._every_seconds, self._affordable())
+
     def refresh(self, connection: Connection, now: datetime) -> None:
         """Take it if it is time; `now` is the database's."""
-        started = time.monotonic()
-        if started < self._taken_at + max(self._every_seconds, self._affordable()):
+        if not self.is_due:
             return
+        started = time.monotonic()
         self.value = self._take(connection, now)
         self._root_of_cost = math.sqrt(time.monotonic() - started)
         self._taken_at = started
