@@ -77,17 +77,16 @@ def show(operation_id: int, results: int, as_json: bool) -> None:
         click.echo(f"ticket {item.ticket_id:<11} {item.result or 'to come'} {plain(item.reason)}")
 
 
-@operations.command()
+@operations.command(
+    help="Ask for a preview of VERB on the tickets named, or on all that match --filter.\n\n"
+    f"VERB: {', '.join(core.VERBS[:-1])} or {core.VERBS[-1]}."
+)
 @click.argument("verb", type=click.Choice(core.VERBS), metavar="VERB")
 @click.argument("ticket_ids", type=int, nargs=-1, metavar="[ID...]")
 @click.option(
     "--filter", "query", help="A filter as it stands in the list's address: 'tab=errored&queue=mail'."
 )
 def ask(verb: str, ticket_ids: tuple[int, ...], query: str | None) -> None:
-    """Ask for a preview of VERB on the tickets named, or on all that match --filter.
-
-    VERB: retry, run-now, release, hold, expire, fail or acknowledge.
-    """
     if (query is None) != bool(ticket_ids):
         raise Stop("name tickets, or give --filter: one of the two", CONFIGURATION)
     with transaction() as connection:

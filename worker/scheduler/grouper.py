@@ -31,7 +31,7 @@ class Grouper:
         folded = beat.in_chunks(error_groups.CHUNK, error_groups.fold)
         if self._errored.is_due:
             with beat.transaction(30.0) as connection:
-                self._errored.refresh(connection, datetime.now(UTC))
+                self._errored.refresh(connection, datetime.now(UTC))  # a count asks for no time
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + FORGETS_EVERY_SECONDS
             with beat.transaction() as connection:
