@@ -71,7 +71,7 @@ on("shortcut", (event) => {
   const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[key];
   if (key === "/") $("#search")?.focus();
   else if (row) row.focus();
-  else if (key === "x" && n >= 0 && document.activeElement !== rows[n]) rows[n].click();
+  else if (key === "x" && n >= 0) rows[n].click();
   else if (VERBS[key] && $("#bulk[data-open]"))
     $(`#bulk [name=verb][value=${VERBS[key]}]`)?.click();
   else if (key === "r" && at) at.querySelector("button[name=moves]")?.click();

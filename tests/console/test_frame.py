@@ -81,7 +81,7 @@ def test_a_toast_is_shown_once_on_the_next_page_or_beside_a_fragment(vera: Brows
     assert "Times are shown in" not in vera.get("/trail").text.partition('id="toasts"')[2]
     vera.post("/profile", data={"zone": "Europe/Paris"})
     fragment = vera.get("/trail", headers={"HX-Request": "true"}).text
-    assert 'hx-swap-oob="beforeend"' in fragment
+    assert '<hx-partial hx-target="#toasts" hx-swap="beforeend">' in fragment
     assert "Europe/Paris" in fragment
 
 

@@ -205,6 +205,35 @@ def test_a_rows_button_acts_in_place_and_a_stale_one_shows_how_it_is_now(
     expect(page.locator("#toasts")).to_contain_text("has moved on")
 
 
+@pytest.mark.parametrize("by", ["u", "button"])
+def test_what_a_row_s_button_did_is_taken_back_from_its_toast(
+    page: Page, make: Callable[..., int], by: str
+) -> None:
+    id_ = make("errored")
+    page.goto("/tickets?tab=errored")
+    row(page, id_).get_by_role("button", name="Retry").click()
+    expect(row(page, id_)).to_contain_text("now pending")
+    undo = page.locator("#toasts form [data-undo]")
+    expect(undo).to_be_visible()
+    with page.expect_request(lambda sent: sent.method == "POST" and sent.url.endswith("/undo")):
+        page.keyboard.press("u") if by == "u" else undo.click()
+    page.goto("/tickets?tab=errored")
+    expect(row(page, id_)).to_contain_text("errored")
+
+
+def test_a_row_is_selected_by_its_key(page: Page, make: Callable[..., int]) -> None:
+    ids = [make("errored") for _ in range(2)][::-1]
+    page.goto("/tickets?tab=errored")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(row(page, ids[1]).locator("input")).to_be_checked()
+    expect(row(page, ids[0]).locator("input")).not_to_be_checked()
+    expect(page.locator("#bulk")).to_contain_text("1 selected")
+    page.keyboard.press("x")
+    expect(row(page, ids[1]).locator("input")).not_to_be_checked()
+
+
 def test_fail_asks_for_its_reason_in_a_dialog_and_the_row_changes(
     page: Page, engine: Engine, make: Callable[..., int]
 ) -> None:
