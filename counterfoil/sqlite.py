@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from .search.folding import FUNCTION, folded
+
 BUSY_TIMEOUT_SECONDS = 10
 PREPARED = "counterfoil_prepared"
 
@@ -31,6 +33,7 @@ def prepare(engine: Engine, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECOND
     @event.listens_for(engine, "connect")
     def connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None
+        connection.create_function(FUNCTION, 1, folded, deterministic=True)
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_seconds * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")

@@ -12,6 +12,9 @@ from .sql import like
 MOST_BEHIND = 10_000
 """Tickets that are not in the index yet; were they more, to look through them would be the dearer way."""
 
+_TAKEN_OTHERWISE = "\0\u037f\u03f3"
+"""The end of a text to FTS5, and a Greek letter whose capital came late."""
+
 _TEXTS = table("counterfoil_texts", column_of("rowid"))
 _DUE = table("counterfoil_texts_due", column_of("ticket_id"))
 _BEHIND = text(
@@ -28,9 +31,9 @@ def find(
 ) -> set[int] | None:
     """Ids of tickets whose `columns` (label, error) bear the words, and of `besides`; None: more than `most`.
 
-    None, too, while the index is far behind, and for a text that has no place in FTS5's language.
+    None, too, while the index is far behind, and for a text that FTS5 takes in another way.
     """
-    if "\0" in words or connection.execute(_BEHIND).scalar_one() > MOST_BEHIND:
+    if not all(map(_is_known, words)) or connection.execute(_BEHIND).scalar_one() > MOST_BEHIND:
         return None
     bear = or_(*(like(_COLUMNS[column], words) for column in columns))
     # Each that is due is looked up by its id: to IN a planner might prefer some index of the tickets.
@@ -43,6 +46,13 @@ def find(
     each = [query.limit(most + 1).subquery().select() for query in queries]
     found = set(connection.execute(union_all(*each)).scalars().all())
     return found if len(found) <= most else None
+
+
+def _is_known(letter: str) -> bool:
+    """Whether FTS5 folds it as `folded` does: letters that came late to Unicode are missing in its tables."""
+    forms = letter + letter.lower() + letter.upper()
+    early = all(form <= "\u0527" or "\u1e00" <= form <= "\u1fff" for form in forms)
+    return letter not in _TAKEN_OTHERWISE and (early or letter.lower() == letter.upper())
 
 
 def _match(columns: Sequence[str], words: str) -> Any:

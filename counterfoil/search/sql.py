@@ -19,7 +19,7 @@ from ..tables import Attempt, RootClass, TicketParam, ViewModelRecord
 from ..tabs import TABS
 from ..ticket import Ticket
 from .fields import duration
-from .folding import FoldsAscii
+from .folding import FoldsAll, FoldsAscii
 from .tree import And, Node, Not, Or, Term
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -128,7 +128,10 @@ def _contains(column: Any, words: str) -> ColumnElement[bool]:
 
 def like(column: Any, words: str) -> ColumnElement[bool]:
     """The column bears the text, whatever the case; what LIKE takes for a sign is taken as written."""
-    return column.ilike(pattern_of(words), escape="\\")  # type: ignore[no-any-return]
+    pattern: Any = pattern_of(words)
+    if not words.isascii():
+        column, pattern = FoldsAll(column), FoldsAll(literal(pattern))
+    return column.ilike(pattern, escape="\\")  # type: ignore[no-any-return]
 
 
 def pattern_of(words: str) -> str:

@@ -4,6 +4,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ from counterfoil.ticket import Ticket
 from tests.worker.scheduling import Stage
 from worker.scheduler.indexer import Indexer
 
-LETTERS = "aAbB äÄßİı\"'%_\\:*(){}-0é€😀\t\n"
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
+LETTERS = "aAbB äÄßİıΣσςЖж\u10d0\u1c90\"'%_\\:*(){}-0é€😀\t\n"
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def missed(connection: Connection, words: str, field: str = "") -> set[int]:
     """Ids that mean the words and are not among the candidates."""
     term = Term(field, words)
     candidates = lookup(connection, term)
-    assert candidates is not None
+    if candidates is None:  # a letter that FTS5 may not know
+        assert any(letter > "\u0527" for letter in words)
+        return set()
     meant = connection.execute(select(Ticket.id).where(condition(term, database_now(connection)))).scalars()
     return set(meant) - set(candidates)
 
@@ -182,8 +186,26 @@ def test_far_behind_it_is_not_asked(connection: Connection) -> None:
     assert lookup(connection, parse("order")) == [1]
 
 
-def test_a_text_with_a_null_character_is_left_to_the_walk(connection: Connection) -> None:
-    assert lookup(connection, Term("", "abc\0def")) is None
+@pytest.mark.parametrize("words", ["abc\0def", "abc\u1c90", "\u10d0bc"])
+def test_what_fts5_takes_in_another_way_is_left_to_the_walk(connection: Connection, words: str) -> None:
+    assert lookup(connection, Term("", words)) is None
+
+
+def test_every_letter_that_the_index_is_asked_for_is_folded_there_as_in_a_row(connection: Connection) -> None:
+    cased = [chr(number) for number in range(128, 0x20000) if not 0xD800 <= number < 0xE000]
+    cased = [letter for letter in cased if letter.lower() != letter or letter.upper() != letter]
+    open_some(connection, *({"root_label": f"ab{letter}{number}"} for number, letter in enumerate(cased)))
+    while catch_up(connection):
+        pass
+    asked = 0
+    for number, letter in enumerate(cased):
+        for other in {letter.lower(), letter.upper()}:
+            term = Term("label", f"ab{other}{number}")
+            if (found := lookup(connection, term)) is not None:
+                meant = connection.execute(select(Ticket.id).where(condition(term, NEVER))).scalars().all()
+                assert {*meant} <= {*found}, (letter, other)
+                asked += 1
+    assert asked > 3000
 
 
 def test_without_fts5_the_upgrade_says_what_is_missing(tmp_path: Any) -> None:

@@ -76,6 +76,8 @@ FOUND = {
     "label:a%b": "",
     "label:gmbh": "kept",
     "label:Über": "kept",
+    "label:ÜBER": "kept",
+    '"über gmbh"': "kept",
     "view:Ship not state:done": "old",
     "view:Ship state:done": "",
     "view:Ship not state:pending": "",
