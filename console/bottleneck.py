@@ -14,10 +14,10 @@ SHARE = 0.2
 
 def bottleneck(queue: QueueNow, parts: list[Part], candidates: int) -> list[str]:
     """What it is short of, the nearest cause first; empty when nothing waits longer than it may."""
-    if not queue.due or not (queue.is_behind or (queue.growth or 0) > 0):
-        return []
     if queue.paused:
         return [gettext("It is paused: nothing of it starts.")]
+    if not queue.due or not (queue.is_behind or (queue.growth or 0) > 0):
+        return []
     if not queue.workers:
         return [gettext("No worker listens to it.")]
     found = []

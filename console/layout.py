@@ -137,7 +137,7 @@ def key_words() -> list[tuple[str, str]]:
         ("/", gettext("search")),
         ("j k", gettext("next row, previous row")),
         ("x", gettext("select the row")),
-        ("r", gettext("retry the row, or what is selected")),
+        ("r", gettext("press the row's button (retry; run now where it waits), or retry what is selected")),
         ("e f", gettext("expire, fail: asks for the reason first")),
         ("u", gettext("undo what was just done")),
         ("?", gettext("this help")),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import abort, g, request, url_for
+from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
 from counterfoil import operations as core
@@ -56,6 +57,11 @@ def ask() -> Any:
     return go(url_for("operations.one", operation_id=made))
 
 
+def _now_in(connection: Connection, row: Row[Any]) -> list[tuple[str | None, int]]:
+    """What has become of what it let run: a retry that was carried out may have failed once more."""
+    return queries.states_now(connection, row.id) if row.verb in pace.RUN and row.changed else []
+
+
 def context(operation_id: int) -> dict[str, Any]:
     connection = db.session.connection()
     row = queries.one(connection, operation_id) if operation_id <= MAX_ID else None
@@ -74,6 +80,8 @@ def context(operation_id: int) -> dict[str, Any]:
         "paces": core.PACES if row.verb in pace.RUN else (),
         "chosen": pace.chosen(row.verb, row.matched),
         "canary": pace.outcomes(connection, row) if row.phase in ("canary", "watching", "halted") else [],
+        "now_in": _now_in(connection, row),
+        "most_now": queries.MOST_NOW,
         "undos": queries.undos(connection, operation_id),
         "may": g.user.may("operator"),
         "unattended": row.state in ("asked", "started") and not queries.scheduler_lives(connection),

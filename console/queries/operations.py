@@ -7,9 +7,12 @@ from sqlalchemy import Connection, Row, func, select
 
 from counterfoil.clock import moment
 from counterfoil.tables import Operation, OperationItem, Process
+from counterfoil.ticket import Ticket
 
 SIZE = 50
 STRETCH = 10_000
+MOST_NOW = 1_000
+"""Tickets of an operation that are asked how they are now, each by its id."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,24 @@ def items(connection: Connection, operation_id: int, after: int = 0, result: str
     if len(rows) > SIZE:
         return Items(rows[:SIZE], rows[SIZE - 1].ticket_id)
     return Items(rows, edge)
+
+
+def states_now(connection: Connection, operation_id: int) -> list[tuple[str | None, int]]:
+    """State -> how many of the first tickets that it changed are in it now, most first; None: purged."""
+    first = (
+        select(OperationItem.ticket_id, OperationItem.result)
+        .where(OperationItem.operation_id == operation_id)
+        .order_by(OperationItem.ticket_id)
+        .limit(STRETCH)
+        .subquery()
+    )
+    changed = select(first.c.ticket_id).where(first.c.result == "changed").limit(MOST_NOW).subquery()
+    number = func.count().label("number")
+    ticket = Ticket.__table__
+    query = select(ticket.c.state, number).select_from(changed)
+    joined = query.outerjoin(ticket, ticket.c.id == changed.c.ticket_id)
+    rows = connection.execute(joined.group_by(ticket.c.state).order_by(number.desc(), ticket.c.state))
+    return [(state, n) for state, n in rows]
 
 
 def scheduler_lives(connection: Connection) -> bool:

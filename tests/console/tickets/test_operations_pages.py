@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from counterfoil import operations
 from counterfoil.tables import Attempt, Operation
@@ -57,6 +57,22 @@ def test_a_selection_goes_through_preview_reason_start_and_results(otto: Browser
     assert f"/tickets/{ids[0]}" not in skipped
     with engine.connect() as connection:
         assert connection.execute(select(Ticket.state).where(Ticket.id == ids[0])).scalar_one() == "pending"
+
+
+def test_what_was_retried_and_failed_again_is_told_on_the_operation(otto: Browser, engine: Engine) -> None:
+    ids = made(engine, "errored", "errored", "errored")
+    there = otto.post("/operations", data=form(ids=ids)).headers["Location"]
+    work(engine)
+    otto.post(f"{there}/start", data={"reason": "up again", "expected": "3"})
+    work(engine)
+    with engine.begin() as connection:
+        again = {"state": "errored", "done": Ticket.opened_at}
+        connection.execute(update(Ticket).where(Ticket.id.in_(ids[:2])).values(again))
+        connection.execute(delete(Ticket).where(Ticket.id == ids[2]))
+    told = otto.get(there).text.partition('id="now-in"')[2].partition("</p>")[0]
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", told))
+    assert "What it changed is now: 2 errored" in words
+    assert "1 purged" in words
 
 
 def test_all_that_match_takes_the_filter_and_not_the_ids(otto: Browser, engine: Engine) -> None:
