@@ -6,12 +6,15 @@ from typing import Any
 
 from flask import current_app, url_for
 
+from .queries.causes import Cause
 from .queries.house import House
 from .strings import gettext, ngettext
 from .times import exact, number
 
 SAMPLE_OLD = timedelta(seconds=30)
 FAILING_WINDOW = timedelta(minutes=5)
+CAUSE_CHARACTERS = 120
+"""Of an error, as many stand in a finding."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,9 @@ class Finding:
     link: str | None = None
 
 
-def findings(house: House, redis: bool | None) -> list[Finding]:
-    """All that apply, causes first; an empty list means that all is well."""
-    symptoms = [*_failing(house), *_behind(house), *_tickets(house), *_unsent(house)]
+def findings(house: House, redis: bool | None, causes: dict[str, Cause]) -> list[Finding]:
+    """All that apply, causes first; an empty list means that all is well. `causes`: by failing queue."""
+    symptoms = [*_failing(house, causes), *_behind(house), *_tickets(house), *_unsent(house)]
     return [*_infrastructure(house, redis), *_deaf(house), *_paused(house), *symptoms]
 
 
@@ -103,23 +106,28 @@ def _deaf(house: House) -> list[Finding]:
     ]
 
 
-def _failing(house: House) -> list[Finding]:
-    return [
-        Finding(
-            "error",
-            gettext(
-                "Queue %(name)s is failing: %(n)s of %(all)s attempts since %(since)s, usually %(usual)s %%.",
-                name=queue.row.name,
-                n=number(queue.failing),
-                all=number(queue.attempts),
-                since=exact((house.sampled_at or house.now) - FAILING_WINDOW),
-                usual=f"{queue.usual_failing * 100:.0f}",
-            ),
-            url_for("errors"),
+def _failing(house: House, causes: dict[str, Cause]) -> list[Finding]:
+    found = []
+    for queue in house.queues:
+        if not queue.is_failing:
+            continue
+        text = gettext(
+            "Queue %(name)s is failing: %(n)s of %(all)s attempts since %(since)s, usually %(usual)s %%.",
+            name=queue.row.name,
+            n=number(queue.failing),
+            all=number(queue.attempts),
+            since=exact((house.sampled_at or house.now) - FAILING_WINDOW),
+            usual=f"{queue.usual_failing * 100:.0f}",
         )
-        for queue in house.queues
-        if queue.is_failing
-    ]
+        there = url_for("errors")
+        if cause := causes.get(queue.row.name):
+            error = (
+                cause.error if len(cause.error) <= CAUSE_CHARACTERS else cause.error[:CAUSE_CHARACTERS] + "…"
+            )
+            text += " " + gettext("Most of it: %(error)s", error=error)
+            there = url_for("errors.one", fingerprint=cause.fingerprint)
+        found.append(Finding("error", text, there))
+    return found
 
 
 def _behind(house: House) -> list[Finding]:

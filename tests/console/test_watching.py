@@ -19,6 +19,7 @@ from counterfoil.clock import later
 from counterfoil.histogram import bucket
 from counterfoil.tables import (
     Attempt,
+    ErrorGroup,
     Leader,
     Operation,
     Process,
@@ -100,6 +101,27 @@ def test_the_judgement_names_causes_before_symptoms_each_with_its_link(
     assert re.search(r"behind: its oldest ticket waits since \d{4}", judged[3][2])
     assert "growing by 12 a minute" in page
     assert "last sign of life" in page
+
+
+def test_a_failing_queue_s_finding_says_why_and_leads_there(furnished: Engine, vera: Browser) -> None:
+    with furnished.begin() as connection:
+        for fingerprint, error, queue, number in (
+            ("a" * 32, "ServiceAway: no answer from <b>ships</b>", "slow", 6),
+            ("b" * 32, "MailboxUnknown: 550", "slow", 3),
+            ("c" * 32, "Elsewhere: no", "other", 9),
+        ):
+            group = {"fingerprint": fingerprint, "error": error, "class_name": error.partition(":")[0]}
+            times = {"first_seen_at": later(-HOUR), "last_seen_at": later(-MINUTE)}
+            connection.execute(insert(ErrorGroup).values(**group, **times))
+            row = {"view_model": "Order.print", "queue": queue}
+            made = connection.execute(insert(Ticket.__table__).values(row).returning(Ticket.id)).scalar_one()  # type: ignore[arg-type]
+            tried = {"ticket_id": made, "outcome": "error", "fingerprint": fingerprint, "grouped": True}
+            tries = [{**tried, "claim": claim, "ended_at": datetime.now(UTC)} for claim in range(number)]
+            connection.execute(insert(Attempt), tries)
+    found = re.search(r'<a href="(/errors/\w+)">([^<]+failing[^<]+)', vera.get("/").text)
+    assert found is not None
+    assert found[1] == f"/errors/{'a' * 32}"
+    assert found[2].strip().endswith("Most of it: ServiceAway: no answer from &lt;b&gt;ships&lt;/b&gt;")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from console.queries import splits, view_models
+from console.queries.causes import failing_causes
 from console.queries.counts import Number, number
 from console.queries.leaving import clean, clean_number
 from console.queries.overtaken import overtaken
@@ -152,6 +153,7 @@ def test_what_the_charts_and_the_house_s_pages_ask_of_tickets_is_bounded_by_an_i
         elif read == "priorities":
             overtaken(large, "q1", now, 60)
             put_off(large, "q1", now)
+            failing_causes(large, NOW)
         else:
             flow.read(large, now - timedelta(seconds=12), now - timedelta(seconds=2))
     finally:
