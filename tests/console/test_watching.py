@@ -251,6 +251,7 @@ def _part(**more: Any) -> Part:
     ("more", "candidates", "says"),
     [
         ({"paused": True}, 9, "paused"),
+        ({"paused": True, "due": 0}, 0, "paused"),
         ({"workers": 0}, 9, "No worker listens"),
         ({}, 2, "Lanes: 98 of its 100"),
         ({"drains": 2}, 99, "pool is full"),
