@@ -6,13 +6,12 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from .queries.causes import Cause
+from .queries.causes import WINDOW, Cause
 from .queries.house import House
 from .strings import gettext, ngettext
 from .times import exact, number
 
 SAMPLE_OLD = timedelta(seconds=30)
-FAILING_WINDOW = timedelta(minutes=5)
 CAUSE_CHARACTERS = 120
 """Of an error, as many stand in a finding."""
 
@@ -116,7 +115,7 @@ def _failing(house: House, causes: dict[str, Cause]) -> list[Finding]:
             name=queue.row.name,
             n=number(queue.failing),
             all=number(queue.attempts),
-            since=exact((house.sampled_at or house.now) - FAILING_WINDOW),
+            since=exact((house.sampled_at or house.now) - WINDOW),
             usual=f"{queue.usual_failing * 100:.0f}",
         )
         there = url_for("errors")

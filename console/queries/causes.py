@@ -15,6 +15,7 @@ MOST = 500
 """Attempts looked at, the latest of all queues."""
 
 WINDOW = timedelta(minutes=5)
+"""What "failing" is judged by."""
 
 
 @dataclass(frozen=True)

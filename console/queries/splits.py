@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, text, union_all
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, union_all
 
 from counterfoil.columns import Utc
 from counterfoil.histogram import merged, quantile
@@ -51,11 +51,11 @@ def parts(connection: Connection, queue: str, views: dict[str, Any], now: dateti
 
 def candidates(connection: Connection, queue: str, now: datetime) -> int:
     """Due tickets that a worker might claim at once, counted to a bound; the others wait for their lane."""
-    return connection.execute(_candidates(), {"queue": queue, "now": now}).scalar_one()  # type: ignore[no-any-return]
+    return connection.execute(_candidates(), {"queue": queue, "now": now}).scalar_one()
 
 
 @cache
-def _candidates() -> Any:
+def _candidates() -> Select[int]:
     each = (
         select(Ticket.id)
         .where(

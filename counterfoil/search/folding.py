@@ -24,8 +24,8 @@ def folded(text: str | None) -> str | None:
     return "İ".join(folded(part) or "" for part in text.split("İ"))  # its small letter is two
 
 
-class FoldsAscii(ColumnElement[str]):
-    """The column, with the letters A to Z alone folded; SQLite folds no others anyway."""
+class _Text(ColumnElement[str]):
+    """A column or value as it is, but where a dialect has it folded."""
 
     _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]
     inherit_cache = True
@@ -35,25 +35,26 @@ class FoldsAscii(ColumnElement[str]):
         self.type = column.type
 
 
-@compiles(FoldsAscii)
-def _as_it_is(element: FoldsAscii, compiler: SQLCompiler, **kw: Any) -> str:
+class FoldsAscii(_Text):
+    """The column, with the letters A to Z alone folded; SQLite folds no others anyway."""
+
+    inherit_cache = True
+
+
+class FoldsAll(_Text):
+    """The text, with the letters of every alphabet folded; both sides of a comparison are to be."""
+
+    inherit_cache = True
+
+
+@compiles(_Text)
+def _as_it_is(element: _Text, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.column, **kw)
 
 
 @compiles(FoldsAscii, "postgresql")
 def _by_the_letter(element: FoldsAscii, compiler: SQLCompiler, **kw: Any) -> str:
     return f'({compiler.process(element.column, **kw)} COLLATE "C")'
-
-
-class FoldsAll(FoldsAscii):
-    """The text, with the letters of every alphabet folded; both sides of a comparison are to be."""
-
-    inherit_cache = True
-
-
-@compiles(FoldsAll)
-def _by_every_letter(element: FoldsAll, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.column, **kw)
 
 
 @compiles(FoldsAll, "sqlite")

@@ -41,7 +41,10 @@ def condition(node: Node, now: datetime) -> ColumnElement[bool]:
     if node.field == "tab":
         return and_(true(), *TABS[node.value].conditions(now))
     if node.field == "age":
-        return _OPERATORS[_TURNED[node.op]](Ticket.opened_at, now - duration(node.value))  # type: ignore[no-any-return]
+        older: ColumnElement[bool] = _OPERATORS[_TURNED[node.op]](
+            Ticket.opened_at, now - duration(node.value)
+        )
+        return older
     return _term(node)
 
 
@@ -131,7 +134,8 @@ def like(column: Any, words: str) -> ColumnElement[bool]:
     pattern: Any = pattern_of(words)
     if not words.isascii():
         column, pattern = FoldsAll(column), FoldsAll(literal(pattern))
-    return column.ilike(pattern, escape="\\")  # type: ignore[no-any-return]
+    found: ColumnElement[bool] = column.ilike(pattern, escape="\\")
+    return found
 
 
 def pattern_of(words: str) -> str:

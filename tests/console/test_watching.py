@@ -114,7 +114,7 @@ def test_a_failing_queue_s_finding_says_why_and_leads_there(furnished: Engine, v
             times = {"first_seen_at": later(-HOUR), "last_seen_at": later(-MINUTE)}
             connection.execute(insert(ErrorGroup).values(**group, **times))
             row = {"view_model": "Order.print", "queue": queue}
-            made = connection.execute(insert(Ticket.__table__).values(row).returning(Ticket.id)).scalar_one()  # type: ignore[arg-type]
+            made = connection.execute(insert(Ticket).values(row).returning(Ticket.id)).scalar_one()
             tried = {"ticket_id": made, "outcome": "error", "fingerprint": fingerprint, "grouped": True}
             tries = [{**tried, "claim": claim, "ended_at": datetime.now(UTC)} for claim in range(number)]
             connection.execute(insert(Attempt), tries)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 
 from console.queries.tickets import database_now, page
 from counterfoil import schema, text_index
+from counterfoil.base import Base
 from counterfoil.database import make_engine
 from counterfoil.filters import TicketFilter
 from counterfoil.schema import SchemaOutOfDate
@@ -40,7 +41,7 @@ def connection(sqlite_url: str) -> Iterator[Connection]:
 
 def open_some(connection: Connection, *rows: dict[str, Any]) -> None:
     plain = {"view_model": "Work", "root_label": None, "error": None}
-    connection.execute(insert(Ticket.__table__), [plain | row for row in rows])  # type: ignore[arg-type]
+    connection.execute(insert(Ticket), [plain | row for row in rows])
 
 
 def missed(connection: Connection, words: str, field: str = "") -> set[int]:
@@ -232,7 +233,7 @@ def test_tables_made_again_begin_anew(sqlite_url: str) -> None:
         catch_up(connection)
         connection.execute(text("DROP TABLE counterfoil_tickets"))
     with engine.begin() as connection:
-        Ticket.__table__.create(connection)  # type: ignore[attr-defined]
+        Base.metadata.tables["counterfoil_tickets"].create(connection)
         for statement in text_index.SQLITE:
             connection.execute(text(statement))
         open_some(connection, {"root_label": "Order B"})
