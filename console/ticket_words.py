@@ -38,7 +38,7 @@ class When:
 def install(app: Flask) -> None:
     """Give templates the words."""
     app.jinja_env.globals.update(
-        shown_state=shown_state, row_when=row_when, row_verbs=row_verbs, tab_word=tab_word,
+        shown_state=shown_state, row_when=row_when, row_verbs=row_verbs, opens=opens, tab_word=tab_word,
         tab_meaning=tab_meaning, verb_word=verb_word, verb_meaning=verb_meaning, verb_icon=VERB_ICONS.get,
         verb_past=verb_past, tab_empty=tab_empty,
         masked_text=masked_text, traceback_parts=tracebacks.parts,
@@ -69,6 +69,11 @@ def row_verbs(state: str) -> list[str]:
     """The acts that stand on a row itself. A done one runs again only from its own page."""
     none = {("done", "retry"), ("held", "run-now")}  # needs its words; is released first
     return [verb for verb in operator_verbs(state) if verb in ON_A_ROW and (state, verb) not in none]
+
+
+def opens(verb: str, state: str) -> bool:
+    """Whether an act opens to its words and its reason first; the others are a button."""
+    return verb != "hold" and verb not in row_verbs(state)
 
 
 def bulk_verbs(tab: str) -> list[str]:

@@ -68,15 +68,15 @@ on("shortcut", (event) => {
   const key = event.detail;
   const rows = boxes(), at = document.activeElement.closest?.("tr[data-id]");
   const n = rows.findIndex((box) => box.closest("tr") === at);
-  const row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[key];
+  let row = { j: rows[n + 1], k: rows[Math.max(0, n - 1)] }[key];
   if (key === "/") $("#search")?.focus();
   else if (row) row.focus();
   else if (key === "x" && n >= 0) rows[n].click();
   else if (VERBS[key] && $("#bulk[data-open]"))
     $(`#bulk [name=verb][value=${VERBS[key]}]`)?.click();
   else if (key === "r" && at) at.querySelector("button[name=moves]")?.click();
-  else if (VERBS[key] && at)
-    open(at.querySelector("[data-acts]").dataset.acts, VERBS[key]);
+  else if (VERBS[key] && (row = at?.querySelector("[data-acts]")))
+    open(row.dataset.acts, VERBS[key]);
   else return;
   event.preventDefault();
 });

@@ -26,6 +26,8 @@ FREE = """(own) => [...document.querySelectorAll("button, input[type=submit]")]
 SILENT = """() => [...document.querySelectorAll("button:disabled:not([hidden])")]
   .filter(({ dataset }) => !/^An (operator|administrator) may$/.test(dataset.tip))
   .map((button) => button.outerHTML)"""
+OPENERS = """() => [...document.querySelectorAll("summary.button, a.button")]
+  .filter(({ textContent }) => textContent.trim().endsWith("…")).map((opener) => opener.outerHTML)"""
 TEXT = (
     'Traceback (most recent call last):\n  File "/x/site-packages/lib.py", line 1, in run\n    go()\n'
     '  File "/app/shop.py", line 7, in charge\n    pay()\nBankDown: no'
@@ -36,6 +38,7 @@ def looked_at(page: Page) -> None:
     """Nothing on the page changes anything for her, and every act says who may."""
     assert page.evaluate(FREE, [*OWN]) == [], page.url
     assert page.evaluate(SILENT) == [], page.url
+    assert page.evaluate(OPENERS) == [], page.url
 
 
 @pytest.fixture
@@ -81,13 +84,10 @@ def test_a_viewer_sees_everything_changes_nothing_and_hands_over_to_who_may(
     assert json.loads((tmp_path / "ticket.json").read_text())["attempts"][0]["traceback"] == TEXT
 
     # What she hands over: the act itself, opened.
-    act = vera.locator("#act-acknowledge")
-    act.locator("summary").click()
-    expect(act.locator("form > button")).to_be_disabled()
-    act.get_by_role("link", name="Copy hand-over link").click()
+    expect(vera.locator("#act-acknowledge")).to_be_disabled()
+    vera.locator("#acts .handover").get_by_role("link", name="Acknowledge").click()
     link = f"{console}/tickets/1?act=acknowledge"
     wait_for_clipboard(vera, link)
-    act.locator("summary").click()
     otto = browser.new_context().new_page()
     otto.goto(link)
     otto.fill("#name", "otto")

@@ -1,14 +1,18 @@
 """Manners: the bar of a phone, shortcuts that can be switched off, who may and a link for them."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from counterfoil.tables import ErrorGroup, Operation
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
+from tests.console.walking import furnish
 
+OPENER = re.compile(r"<(button|summary|a)\b([^>]*)>(?:(?!</\1>).)*…</\1>", re.DOTALL)
 STATIC = Path(__file__).parents[2] / "static"
 
 
@@ -61,6 +65,32 @@ def test_who_may_not_act_reads_who_may_and_has_a_link_to_the_same_view_and_dialo
     sent = stranger.get(here)
     assert sent.headers["Location"].endswith(f"?next=%2Ftickets%2F{errored}%3Fact%3Dfail")
     assert re.search('id="act-fail" open', otto.get(here).text)
+
+
+def test_what_opens_a_form_first_is_disabled_for_who_may_not_act(
+    vera: Browser, otto: Browser, engine: Engine
+) -> None:
+    furnish(engine)
+    with engine.begin() as connection:
+        leaves = datetime.now(UTC) + timedelta(hours=1)
+        errored = ticket(connection, "errored", view_model="Customer.greet", delete_time=leaves)
+        connection.execute(update(ErrorGroup).values(view_model="Customer.greet"))
+        begun = {"state": "started", "changed": 1, "phase": "halted", "halted_why": "2 of 10 failed"}
+        connection.execute(update(Operation).values(begun))
+    offered = 0
+    for path in (
+        "/tickets?tab=errored", f"/tickets/{errored}", f"/tickets/{errored}?part=acts", "/errors/" + "0" * 32,
+        "/queues", "/queues/default", "/view-models/Customer.greet", "/schedules", "/operations/1",
+        "/expiring",
+    ):  # fmt: skip
+        shown = vera.get(path).text
+        told = OPENER.findall(shown)
+        assert told, path
+        assert all(tag == "button" and 'disabled data-tip="An operator may"' in rest for tag, rest in told), (
+            path
+        )
+        offered += sum(tag != "button" for tag, _ in OPENER.findall(otto.get(path).text))
+    assert offered > 15
 
 
 def test_the_environment_stands_in_every_confirmation(otto: Browser, errored: int) -> None:
