@@ -16,6 +16,7 @@ from counterfoil.keyset import MAX_ID
 from ..answers import go, unfit
 from ..database import db
 from ..live_page import live_page
+from ..queries import error_groups
 from ..queries import operations as queries
 from ..strings import gettext
 
@@ -70,9 +71,12 @@ def context(operation_id: int) -> dict[str, Any]:
     result = request.args.get("result")
     if result is not None and result not in RESULTS:
         abort(404)
+    wanted = _filter(row.query or "")
     return {
         "operation": row,
         "list": _list(row.query or ""),
+        "cause": error_groups.group(connection, wanted.error) if wanted and wanted.error else None,
+        "narrowed": wanted.query(error=None) if wanted else "",
         "items": queries.items(connection, operation_id, number(request.args.get("after")) or 0, result),
         "result": result,
         "results": RESULTS,
@@ -90,11 +94,17 @@ def context(operation_id: int) -> dict[str, Any]:
 
 def _list(query: str) -> str:
     """The address of the list that a filter means."""
-    try:
-        canonical = TicketFilter.parse(query).query()
-    except FilterError:
-        canonical = ""
+    wanted = _filter(query)
+    canonical = wanted.query() if wanted else ""
     return url_for("tickets") + (f"?{canonical}" if canonical else "")
+
+
+def _filter(query: str) -> TicketFilter | None:
+    """None for one that a later version wrote."""
+    try:
+        return TicketFilter.parse(query)
+    except FilterError:
+        return None
 
 
 def _ids(given: list[str]) -> list[int]:

@@ -31,11 +31,16 @@ def groups(connection: Connection, now: datetime) -> list[Row[Any]]:
 
 def one(connection: Connection, fingerprint: str) -> tuple[Row[Any], str | None] | None:
     """A group and its example's traceback; None when there is none."""
-    query = select(ErrorGroup.__table__).where(ErrorGroup.fingerprint == fingerprint)
-    row = connection.execute(query).first()
+    row = group(connection, fingerprint)
     if row is None:
         return None
     return row, connection.execute(select(Traceback.text).where(Traceback.id == row.traceback_id)).scalar()
+
+
+def group(connection: Connection, fingerprint: str) -> Row[Any] | None:
+    """A group alone; None when there is none."""
+    query = select(ErrorGroup.__table__).where(ErrorGroup.fingerprint == fingerprint)
+    return connection.execute(query).first()
 
 
 def queue_of(connection: Connection, view_model: str | None) -> str | None:

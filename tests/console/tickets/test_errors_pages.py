@@ -1,5 +1,6 @@
 """Errors by cause: the list, one group, acts on all of it, and what persons say about it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,6 +91,20 @@ def test_retrying_the_group_asks_for_an_operation_on_it_alone(otto: Browser, eng
     with engine.connect() as connection:
         operation = connection.execute(select(Operation.__table__)).one()
     assert (operation.verb, operation.query) == ("retry", query)
+
+
+def test_an_operation_names_its_cause_as_the_errors_page_does(otto: Browser) -> None:
+    asked = {"verb": "retry", "scope": "all", "query": f"tab=errored&error={BANK}", "submit_token": "t" * 32}
+    there = otto.post("/operations", data=asked).headers["Location"]
+    head = otto.get(there).text.partition("All that match")[2].partition("</header>")[0]
+    assert f'<a href="/errors/{BANK}" translate="no">BankDown</a>' in head
+    assert "BankDown: &lt;b&gt;no" in head
+    assert "<code>tab=errored</code>" in head
+    assert BANK not in re.sub(r'href="[^"]*"', "", head)
+    unknown = asked | {"query": "error=" + "0" * 32, "submit_token": "u" * 32}
+    assert (
+        "<code>error=" + "0" * 32 in otto.get(otto.post("/operations", data=unknown).headers["Location"]).text
+    )
 
 
 def test_acknowledging_and_muting_are_told_and_taken_back(otto: Browser, engine: Engine) -> None:
