@@ -158,13 +158,12 @@ def _tickets(house: House) -> list[Finding]:
         )
         there = url_for("tickets", tab="held", q=f"staged:yes age:>{minutes}m")
         found.append(Finding("warn", text, there))
-    errored = house.counts.get("alarm", house.counts.get("errored", 0))
-    if not errored:
+    if not house.alarm:
         return found
     text = ngettext(
         "One ticket is errored and needs you.",
         "%(n)s tickets are errored and need you.",
-        errored,
-        n=number(errored),
+        house.alarm,
+        n=number(house.alarm),
     )
     return [Finding("error", text, url_for("tickets", tab="errored")), *found]

@@ -17,6 +17,7 @@ from .. import etags, facets
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
+from ..layout import errored_now
 from ..queries import counts, known, searches
 from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
@@ -133,7 +134,7 @@ def rows() -> Any:
     }
     return etags.conditional(
         lambda: render_template("tickets/fresh.html", may=may, matching=number, **told),
-        (changes_with(fresh, may), new, numbers.of),
+        (changes_with(fresh, may), new, numbers.of, errored_now()),
     )
 
 

@@ -83,6 +83,16 @@ class House:
         """One acts."""
         return self.scheduler_until is not None and self.scheduler_until > self.now
 
+    @property
+    def alarm(self) -> int:
+        """How many are errored and not acknowledged."""
+        return int(self.counts.get("alarm", self.counts.get("errored", 0)))
+
+    @property
+    def acknowledged(self) -> int:
+        """How many of the errored ones are acknowledged."""
+        return max(0, int(self.counts.get("errored", 0)) - self.alarm)
+
 
 def house(connection: Connection, now: datetime) -> House:
     """Read it: short statements, each by a primary key or on a small table; `now` is the database's time."""

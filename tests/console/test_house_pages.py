@@ -67,6 +67,17 @@ def test_errored_tickets_stand_in_the_line_the_title_the_icon_and_the_navigation
     assert "(1,813)" not in Browser(vera.client.application).get("/sign-in").text  # type: ignore[arg-type]
 
 
+def test_the_tile_of_errored_tells_how_many_of_them_are_acknowledged(engine: Engine, vera: Browser) -> None:
+    _house(engine, errored=120, alarm=20)
+    page = vera.get("/").text
+    assert "20 tickets are errored and need you." in page
+    assert re.search(
+        r'<b data-errored="20">120</b>\s*<span class="quiet">100 of them are acknowledged</span>', page
+    )
+    live = vera.get("/tickets").text, vera.get("/tickets/rows?tab=all&ids=").text
+    assert all('data-errored="20">120</span>' in part for part in live)
+
+
 def test_a_paused_queue_a_queue_behind_and_one_without_a_worker_are_findings(
     engine: Engine, vera: Browser
 ) -> None:
