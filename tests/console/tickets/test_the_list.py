@@ -131,6 +131,17 @@ def test_search_and_facets_narrow_the_list_and_say_so(otto: Browser, engine: Eng
     assert "No ticket matches" in otto.get("/tickets?q=nothing+like+it").text
 
 
+def test_the_tabs_numbers_of_everything_are_not_shown_beside_a_narrowed_list(
+    otto: Browser, engine: Engine
+) -> None:
+    made(engine, "errored", "held")
+    assert 'id="count-held"' in otto.get("/tickets?tab=held").text
+    for query in ("q=acme", "queue=default", "tab=held&view=Customer.assign_number"):
+        tabs = otto.get(f"/tickets?{query}").text.partition('class="tabs"')[2].partition("</nav>")[0]
+        assert re.findall(r'id="count-(\w+)" ( ?\w+)', tabs) == [("errored", "hidden")], query
+        assert "held</a>" in tabs
+
+
 def test_htmx_gets_the_list_alone(otto: Browser, engine: Engine) -> None:
     made(engine, "held")
     fragment = otto.get("/tickets", headers=HTMX).text
