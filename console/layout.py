@@ -147,5 +147,5 @@ def key_words() -> list[tuple[str, str]]:
 
 def this_page() -> str:
     """The address of the page that is shown, also while only a part of it is asked for."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "part"]
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "part" and value]
     return request.path + ("?" + urlencode(kept) if kept else "")

@@ -14,6 +14,7 @@ from counterfoil.search.grammar import MOST_CHARACTERS
 from counterfoil.ticket import FINAL
 
 from .. import etags, facets
+from ..addresses import said_fields, without_empty_fields
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
@@ -33,6 +34,7 @@ TABS_SHOWN = (
 )  # fmt: skip
 
 
+@without_empty_fields
 def tickets() -> Response:
     """The page, or its list alone for htmx; 422 for a filter or cursor that makes no sense."""
     connection, now = db.session.connection(), g.user.now
@@ -85,7 +87,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),
         "number_url": url_for("tickets.number") + "?" + wanted.query(),
-        "here": url_for("tickets") + ("?" + request.query_string.decode() if request.query_string else ""),
+        "here": url_for("tickets") + said_fields(),
     }
 
 

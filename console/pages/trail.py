@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 from werkzeug.wrappers import Response
 
+from ..addresses import without_empty_fields
 from ..answers import page, unfit
 from ..database import db
 from ..instants import NoInstant, instant
@@ -17,6 +18,7 @@ from ..strings import gettext
 LARGEST_ID = 2**63 - 1
 
 
+@without_empty_fields
 def trail() -> Response:
     """A page of it; 422 for an address that makes no sense."""
     try:

@@ -38,6 +38,20 @@ def test_the_box_shows_the_search_and_every_link_keeps_it(otto: Browser, engine:
     assert "q=state%3Aerrored+attempts%3A%3E2" in page.text
 
 
+def test_the_address_of_a_search_has_the_fields_that_say_something(otto: Browser, engine: Engine) -> None:
+    sent = "/tickets?tab=errored&q=bank+down&queue=&view=+&error=&class=Order&age="
+    said = "/tickets?tab=errored&q=bank+down&class=Order"
+    led = otto.get(sent)
+    assert (led.status_code, led.headers["Location"]) == (303, said)
+    assert otto.get(said).status_code == 200
+    asked = otto.get(sent, headers=HTMX)
+    assert (asked.status_code, asked.headers["HX-Push-Url"]) == (200, said)
+    assert 'name="next" value="' + said.replace("&", "&amp;") in asked.text
+    assert "HX-Push-Url" not in otto.get(said, headers=HTMX).headers
+    assert otto.get("/tickets?q=&queue=").headers["Location"] == "/tickets"
+    assert otto.get("/trail?actor=&verb=pause&since=").headers["Location"] == "/trail?verb=pause"
+
+
 def test_a_bulk_retry_of_a_search_touches_what_it_matches_and_nothing_else(
     otto: Browser, engine: Engine
 ) -> None:

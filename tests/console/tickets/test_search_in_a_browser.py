@@ -1,5 +1,6 @@
 """One stuck order, found by what the caller says, and run again: keys pressed and clicks are counted."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,7 @@ def test_a_caller_says_order_a_8123_and_it_runs_again_after_one_search_and_one_c
     page.keyboard.type("ored")
     act(lambda: page.keyboard.press("Enter"))
     expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"/tickets\?q=[^&]+$"))
     row = page.locator(f"#ticket-{stuck}")
     act(lambda: row.get_by_role("button", name="Retry").click())
     expect(row).to_contain_text("pending")
