@@ -1,9 +1,9 @@
 """Addresses of static files, with their content's hash: they may be cached for ever."""
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 
-from flask import Flask, g, url_for
+from flask import Flask, request, url_for
 
 from .places import folder
 
@@ -16,10 +16,13 @@ def install(app: Flask) -> None:
 
 def static(name: str) -> str:
     """The address of a file under static/. Raises FileNotFoundError for one that is not there."""
-    made: dict[str, str] = g.setdefault("counterfoil_assets", {})  # a page of rows asks for one drawing often
-    if name not in made:
-        made[name] = url_for("static", filename=name, v=_version(name))
-    return made[name]
+    return _address(request.script_root, name)
+
+
+@lru_cache(maxsize=1000)
+def _address(_root: str, name: str) -> str:
+    # Kept, for each path that the console is mounted at: a page asks for a dozen, one of rows for more.
+    return url_for("static", filename=name, v=_version(name))
 
 
 @cache

@@ -1,9 +1,10 @@
 """Times and numbers as people read them; exact times are shown by the template `layout/when.html`."""
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from flask import Flask, g
-from flask_babel import format_decimal, get_timezone
+from flask_babel import format_decimal, get_locale, get_timezone
 
 from .strings import N_, gettext, ngettext
 
@@ -106,6 +107,12 @@ def duration(milliseconds: float | None) -> str:
 
 def number(n: int) -> str:
     """`12,403`."""
+    return _number(n, str(get_locale()))
+
+
+@lru_cache(maxsize=4096)
+def _number(n: int, _locale: str) -> str:
+    # Kept for each language: a page writes dozens, each a tenth of a millisecond.
     return str(format_decimal(n))
 
 

@@ -5,7 +5,7 @@ listed fields exist; whatever else is asked for is refused by name.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -69,11 +69,12 @@ class TicketFilter:
 
     def query(self, **changes: str | None) -> str:
         """The canonical query string, with some fields changed; without defaults and what no longer fits."""
-        made = replace(self, **changes) if changes else self  # type: ignore[arg-type]
-        if not made.on.is_final:
-            made = replace(made, ended=None)
-        values = [(field.name, getattr(made, field.name), field.default) for field in fields(made)]
-        return urlencode([(name, value) for name, value, default in values if value not in (None, default)])
+        values = {**vars(self), **changes}
+        if not TABS[values["tab"]].is_final:
+            values["ended"] = None
+        return urlencode(
+            [(name, value) for name, value in values.items() if value not in (None, _DEFAULTS[name])]
+        )
 
     @property
     def is_everything(self) -> bool:
@@ -111,6 +112,9 @@ class TicketFilter:
         asked = [condition(self.search, now)] if self.search else []
         of_tab = self.on.conditions(now, self.window)
         return and_(text("1=1"), *of_tab, *own, *within(self.span), *asked)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(TicketFilter)}
 
 
 def _checked(name: str, value: str) -> str:

@@ -4,9 +4,11 @@ A trigram index reads every row that it finds before the first is shown, so a co
 scan costs. The planner knows which are common from the sample that ANALYZE took.
 """
 
+import time
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 FEW = 2000
 _SHARE = 0.0005
@@ -14,9 +16,30 @@ _SHARE = 0.0005
 
 _TABLE = "SELECT id FROM counterfoil_tickets"
 
+KEPT_SECONDS = 30.0
+MOST_KEPT = 500
+_told: WeakKeyDictionary[Engine, dict[tuple[tuple[str, ...], str], tuple[float, bool]]] = WeakKeyDictionary()
+
 
 def are_rare(connection: Connection, queries: Sequence[str], pattern: str) -> bool:
-    """Whether the planner expects few rows of each of these queries on the tickets, of this `:pattern`."""
+    """Whether the planner expects few rows of each of these queries on the tickets, of this `:pattern`.
+
+    What it said is kept for half a minute: it changes with ANALYZE alone, and a page, its number and the rows
+    that an open list asks for again all ask the same.
+    """
+    told = _told.setdefault(connection.engine, {})
+    asked, now = (tuple(queries), pattern), time.monotonic()
+    until, rare = told.get(asked, (now, False))
+    if until > now:
+        return rare
+    if len(told) >= MOST_KEPT:
+        told.clear()
+    rare = _expected(connection, queries, pattern)
+    told[asked] = now + KEPT_SECONDS, rare
+    return rare
+
+
+def _expected(connection: Connection, queries: Sequence[str], pattern: str) -> bool:
     explain = f"EXPLAIN (FORMAT JSON) {' UNION ALL '.join([_TABLE, *queries])}"
     told = connection.execute(text(explain), {"pattern": pattern}).scalar_one()
     table, *expected = (plan["Plan Rows"] for plan in told[0]["Plan"]["Plans"])

@@ -142,6 +142,8 @@ def test_a_redis_that_is_away_is_a_finding(
     assert "Redis does not answer" not in browser.get("/").text
     redis_server.stop()
     assert "Redis does not answer" in browser.get("/").text
+    redis_server.start()
+    assert "Redis does not answer" not in browser.get("/").text
 
 
 def test_the_overview_polls_a_fragment(engine: Engine, vera: Browser) -> None:
