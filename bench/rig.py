@@ -66,12 +66,15 @@ class Rig:
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
-    """PostgreSQL as it is delivered (fsync and synchronous_commit on), SQLite, Redis without durability."""
+def rig(**postgres_settings: str) -> Iterator[Rig]:
+    """PostgreSQL as it is delivered (fsync and synchronous_commit on), SQLite, Redis without durability.
+
+    `postgres_settings`: what the question needs set otherwise, as `shared_buffers` for a large table.
+    """
     with tempfile.TemporaryDirectory(prefix="counterfoil-bench-") as made:
         folder = Path(made)
         folder.chmod(0o711)
-        postgres = PostgresServer(folder / "postgres", durable=True)
+        postgres = PostgresServer(folder / "postgres", durable=True, **postgres_settings)
         redis = RedisServer(folder / "redis")
         sqlite_url = f"sqlite:///{folder / 'ours'}.sqlite3"
         try:

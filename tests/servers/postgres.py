@@ -47,8 +47,8 @@ def find_binaries() -> Path:
 class PostgresServer:
     """A cluster made by initdb; without fsync, for it never outlives the run, unless it is to be measured."""
 
-    def __init__(self, folder: Path, durable: bool = False) -> None:
-        self.settings = {n: v for n, v in SETTINGS.items() if not durable or v != "off"}
+    def __init__(self, folder: Path, durable: bool = False, **settings: str) -> None:
+        self.settings = {n: v for n, v in SETTINGS.items() if not durable or v != "off"} | settings
         self.folder = folder
         self.port = free_port()
         self.url = f"postgresql+psycopg://counterfoil@127.0.0.1:{self.port}/postgres"
