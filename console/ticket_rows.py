@@ -38,6 +38,8 @@ class Shown(NamedTuple):
     error: str
     moves: int
     gone: bool
+    paused: bool
+    """It is set aside while its view model is paused."""
 
 
 class Leaves(NamedTuple):
@@ -113,6 +115,7 @@ def shown(row: Any, now: datetime, gone: bool = False) -> Shown:
     return Shown(
         row.id, row.state, shown_state(row, now), row.view_model, row.root_id, row.root_label,
         time.word, time.at, row.attempts, row.max_attempts, row.error or "", row.moves, gone,
+        row.state == "pending" and row.aside == "paused",
     )  # fmt: skip
 
 

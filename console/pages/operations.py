@@ -18,6 +18,7 @@ from ..database import db
 from ..live_page import live_page
 from ..queries import error_groups
 from ..queries import operations as queries
+from ..queries.house import paused_work
 from ..strings import gettext
 
 RESULTS = ("changed", "skipped", "failed")
@@ -63,6 +64,14 @@ def _now_in(connection: Connection, row: Row[Any]) -> list[tuple[str | None, int
     return queries.states_now(connection, row.id) if row.verb in pace.RUN and row.changed else []
 
 
+def _waiting(connection: Connection, row: Row[Any]) -> list[tuple[Row[Any], int]]:
+    """What will keep them from running once it has let them run."""
+    if row.state != "previewed" or row.verb not in pace.RUN:
+        return []
+    pauses = paused_work(connection, g.user.now)
+    return queries.waiting(connection, row.id, may_take(row.verb), pauses)
+
+
 def context(operation_id: int) -> dict[str, Any]:
     connection = db.session.connection()
     row = queries.one(connection, operation_id) if operation_id <= MAX_ID else None
@@ -85,6 +94,7 @@ def context(operation_id: int) -> dict[str, Any]:
         "chosen": pace.chosen(row.verb, row.matched),
         "canary": pace.outcomes(connection, row) if row.phase in ("canary", "watching", "halted") else [],
         "now_in": _now_in(connection, row),
+        "waiting": _waiting(connection, row),
         "most_now": queries.MOST_NOW,
         "undos": queries.undos(connection, operation_id),
         "may": g.user.may("operator"),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import g, render_template, request, url_for
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
 from counterfoil.filters import FilterError, SearchError, TicketFilter
@@ -20,6 +20,7 @@ from ..answers import unfit
 from ..database import db
 from ..layout import errored_now
 from ..queries import counts, known, searches
+from ..queries.house import paused_work
 from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
@@ -28,6 +29,7 @@ from ..ticket_words import bulk_verbs
 
 NOT_THE_FILTERS = ("cursor", "ids", "number")
 """What else an address has: a place, the rows of a live page, and whether to count before answering."""
+_WAITING = {"held", "pending", "errored"}
 TABS_SHOWN = (
     "all", "pending", "delayed", "retrying", "running", "done", "errored", "expiring", "expired", "failed",
     "held",
@@ -84,11 +86,24 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "verbs": bulk_verbs(wanted.tab),
         "saved": searches.saved(connection, g.user.id),
         "may": g.user.may("operator"),
+        "paused": _pauses(connection, wanted, found, now),
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),
         "number_url": url_for("tickets.number") + "?" + wanted.query(),
         "here": url_for("tickets") + said_fields(),
     }
+
+
+def _pauses(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> list[Row[Any]]:
+    """Pauses that tickets of the page wait for, or would after a retry, and those of what it is narrowed to."""
+    if not _WAITING & set(wanted.on.states):
+        return []
+    waiting = [row for row in found.rows if row.state in _WAITING]
+    names = {
+        "queue": {wanted.queue, *(row.queue for row in waiting)},
+        "view model": {wanted.view, *(row.view_model for row in waiting)},
+    }
+    return [pause for pause in paused_work(connection, now) if pause.name in names.get(pause.sort, ())]
 
 
 def _more_facets(wanted: TicketFilter, offers: known.Offers) -> dict[str, Any]:

@@ -6,7 +6,19 @@ from functools import cache
 from math import sqrt
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, literal, select, union_all
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from counterfoil.clock import moment
 from counterfoil.columns import Utc
@@ -83,6 +95,11 @@ class House:
         """One acts."""
         return self.scheduler_until is not None and self.scheduler_until > self.now
 
+    def paused_in(self, queue: QueueNow) -> list[Row[Any]]:
+        """The paused view models whose tickets go to a queue, or are in it."""
+        name = queue.row.name
+        return [row for row in self.paused_view_models if row.queue == name or row.name in queue.views]
+
     @property
     def alarm(self) -> int:
         """How many are errored and not acknowledged."""
@@ -135,7 +152,7 @@ def _signs() -> Select[Any]:
 
 
 def paused_work(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """What is paused now, by name; `sort`: view model or schedule."""
+    """What is paused now, by name; `sort`: queue, view model or schedule; `queue`: where its tickets go."""
     return [*connection.execute(_paused(), {"now": now})]
 
 
@@ -143,11 +160,15 @@ def paused_work(connection: Connection, now: datetime) -> list[Row[Any]]:
 def _paused() -> Any:
     now = bindparam("now", type_=Utc())
     each = []
-    for sort, record in (("view model", ViewModelRecord), ("schedule", ScheduleRecord)):
+    for sort, record, queue in (
+        ("queue", Queue, Queue.name),
+        ("view model", ViewModelRecord, func.coalesce(ViewModelRecord.route, ViewModelRecord.queue)),
+        ("schedule", ScheduleRecord, cast(null(), String)),
+    ):
         columns = (record.name, record.paused_by, record.paused_at, record.paused_until, record.paused_reason)
         still = record.paused & (record.paused_until.is_(None) | (record.paused_until > now))
-        query = select(literal(sort).label("sort"), *columns).where(still).order_by(record.name).limit(50)
-        each.append(query.subquery().select())
+        told = select(literal(sort).label("sort"), queue.label("queue"), *columns)
+        each.append(told.where(still).order_by(record.name).limit(50).subquery().select())
     return union_all(*each)
 
 

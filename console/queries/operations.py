@@ -1,5 +1,6 @@
 """Operations: the newest, one, and what became of each of its tickets."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,30 @@ def states_now(connection: Connection, operation_id: int) -> list[tuple[str | No
     joined = query.outerjoin(ticket, ticket.c.id == changed.c.ticket_id)
     rows = connection.execute(joined.group_by(ticket.c.state).order_by(number.desc(), ticket.c.state))
     return [(state, n) for state, n in rows]
+
+
+def waiting(
+    connection: Connection, operation_id: int, states: Iterable[str], pauses: list[Row[Any]]
+) -> list[tuple[Row[Any], int]]:
+    """Pauses that keep its tickets in these states from running, and how many of the first `MOST_NOW`."""
+    if not pauses:
+        return []
+    item, ticket = OperationItem, Ticket.__table__
+    every = select(item.ticket_id, item.state).where(item.operation_id == operation_id)
+    first = every.order_by(item.ticket_id).limit(MOST_NOW).subquery()
+    found = connection.execute(
+        select(ticket.c.queue, ticket.c.view_model, func.count().label("number"))
+        .join_from(first, ticket, ticket.c.id == first.c.ticket_id)
+        .where(first.c.state.in_(states))
+        .group_by(ticket.c.queue, ticket.c.view_model)
+    ).all()
+    told = []
+    for pause in pauses:
+        field = {"queue": "queue", "view model": "view_model"}.get(pause.sort)
+        number = sum(row.number for row in found if field and getattr(row, field) == pause.name)
+        if number:
+            told.append((pause, number))
+    return told
 
 
 def scheduler_lives(connection: Connection) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, event, insert, select, text
+from sqlalchemy import Engine, event, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from console import panels
@@ -101,6 +101,25 @@ def test_the_judgement_names_causes_before_symptoms_each_with_its_link(
     assert re.search(r"behind: its oldest ticket waits since \d{4}", judged[3][2])
     assert "growing by 12 a minute" in page
     assert "last sign of life" in page
+
+
+def test_a_paused_view_model_is_told_on_the_queue_that_its_tickets_go_to(
+    furnished: Engine, vera: Browser
+) -> None:
+    with furnished.begin() as connection:
+        connection.execute(insert(Queue).values(name="other"))
+        paused = {"paused": True, "paused_by": "ada", "paused_at": later(-MINUTE), "paused_until": EVER}
+        paused |= {"paused_reason": "prints <b>", "route": "elsewhere"}  # some of its tickets are in it still
+        connection.execute(update(ViewModelRecord).values(paused).where(ViewModelRecord.name == "Order.send"))
+    told = "View model Order.send</a> is paused by ada <time"
+    for path, number in (("/queues", 1), ("/queues/slow", 1), ("/queues/other", 0)):
+        page = re.sub(r"\s+", " ", vera.get(path).text)
+        assert page.count(told) == number, path
+        assert page.count("view model paused</span>") == number, path
+    notice = re.sub(r"\s+", " ", vera.get("/queues/slow").text).partition(told)[2].partition("</p>")[0]
+    assert "2099-01-01" in notice
+    assert "prints &lt;b&gt;" in notice
+    assert "view model paused</span>" in vera.get("/").text
 
 
 def test_a_failing_queue_s_finding_says_why_and_leads_there(furnished: Engine, vera: Browser) -> None:

@@ -2,13 +2,14 @@
 
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete, func, insert, select, update
 
 from counterfoil import operations
-from counterfoil.tables import Attempt, Operation
+from counterfoil.tables import Attempt, Operation, Queue
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -57,6 +58,32 @@ def test_a_selection_goes_through_preview_reason_start_and_results(otto: Browser
     assert f"/tickets/{ids[0]}" not in skipped
     with engine.connect() as connection:
         assert connection.execute(select(Ticket.state).where(Ticket.id == ids[0])).scalar_one() == "pending"
+
+
+def test_the_preview_of_a_retry_tells_which_of_them_will_wait_for_a_pause(
+    otto: Browser, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        known(connection, "Ship", paused=True, paused_by="ada", paused_reason="prints nonsense")
+        known(
+            connection, "Over", queue="idle", paused=True, paused_until=datetime.now(UTC) - timedelta(hours=1)
+        )
+        connection.execute(update(Queue).where(Queue.name == "idle").values(paused=True, paused_by="otto"))
+        ids = [ticket(connection, "errored", view_model="Ship", queue=queue) for queue in ("idle", "default")]
+        ids += [
+            ticket(connection, "errored", view_model="Over"),
+            ticket(connection, "done", view_model="Ship"),
+        ]
+    there = otto.post("/operations", data=form(ids=ids)).headers["Location"]
+    work(engine)
+    preview = re.sub(r"\s+", " ", otto.get(there).text)
+    told = r'(\d of them) will wait: <span><a href="([^"]+)">[^<]+</a> is paused by (\w+)'
+    waits = re.findall(told, preview)
+    assert waits == [("1 of them", "/queues/idle", "otto"), ("2 of them", "/view-models/Ship", "ada")]
+    assert "prints nonsense" in preview
+    expired = otto.post("/operations", data=form(verb="expire", ids=ids)).headers["Location"]
+    work(engine)
+    assert "will wait" not in otto.get(expired).text
 
 
 def test_what_was_retried_and_failed_again_is_told_on_the_operation(otto: Browser, engine: Engine) -> None:

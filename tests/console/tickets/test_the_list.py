@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 
-from counterfoil.tables import Sample
+from counterfoil.tables import Queue, Sample
 from counterfoil.ticket import STATES
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, many, ticket
@@ -140,6 +140,30 @@ def test_the_tabs_numbers_of_everything_are_not_shown_beside_a_narrowed_list(
         tabs = otto.get(f"/tickets?{query}").text.partition('class="tabs"')[2].partition("</nav>")[0]
         assert re.findall(r'id="count-(\w+)" ( ?\w+)', tabs) == [("errored", "hidden")], query
         assert "held</a>" in tabs
+
+
+def test_a_pause_that_tickets_of_the_page_wait_for_is_told_above_them(otto: Browser, engine: Engine) -> None:
+    with engine.begin() as connection:
+        for name in ("Ship", "Print", "Other"):
+            known(connection, name, paused=name == "Ship", paused_by="ada", paused_reason="stuck")
+        connection.execute(
+            update(Queue).where(Queue.name == "of Print").values(paused=True, paused_by="otto")
+        )
+        put_aside = ticket(connection, view_model="Ship", turn=False, aside="paused")
+        ticket(connection, view_model="Print", queue="of Print")
+        ticket(connection, "done", view_model="Ship", queue="of Print")
+        ticket(connection, view_model="Other")
+    ship, print_ = "View model Ship</a> is paused by ada", "Queue of Print</a> is paused by otto"
+    for query, told in (
+        ("", {ship, print_}), ("tab=pending&view=Ship", {ship}), ("view=Other", set()),
+        ("queue=of+Print&view=Other", {print_}), ("tab=errored&view=Ship", {ship}), ("tab=done", set()),
+    ):  # fmt: skip
+        page = re.sub(r"\s+", " ", otto.get(f"/tickets?{query}").text)
+        assert {words for words in (ship, print_) if words in page} == told, query
+    for path in ("/tickets?tab=pending", f"/tickets/rows?ids={put_aside}"):
+        row = otto.get(path).text.partition(f'id="ticket-{put_aside}"')[2].partition("</tr>")[0]
+        assert "view model paused</span>" in row
+        assert otto.get(path).text.count("view model paused</span>") == 1
 
 
 def test_htmx_gets_the_list_alone(otto: Browser, engine: Engine) -> None:
