@@ -95,7 +95,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
 
 
 def _pauses(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> list[Row[Any]]:
-    """Pauses that tickets of the page wait for, or would after a retry, and those of what it is narrowed to."""
+    """Pauses that tickets of the page wait for, or would after a retry, and those of its filter."""
     if not _WAITING & set(wanted.on.states):
         return []
     waiting = [row for row in found.rows if row.state in _WAITING]
