@@ -26,6 +26,7 @@ from ..queries.tickets import page as read_page
 from ..queries.words import completions
 from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs
+from ..undeclared import undeclared
 
 NOT_THE_FILTERS = ("cursor", "ids", "number")
 """What else an address has: a place, the rows of a live page, and whether to count before answering."""
@@ -42,12 +43,12 @@ def tickets() -> Response:
     connection, now = db.session.connection(), g.user.now
     try:
         wanted = wanted_of(request.args)
+        told = undeclared(connection, request.args.get("q", "").strip())
         found = read_page(connection, wanted, request.args.get("cursor"), now)
     except (FilterError, CursorError) as complaint:
         return unfit("tickets/unfit.html", fragment="tickets/complaint.html", **_told(complaint))
-    return answer(
-        "tickets/index.html", fragment="tickets/list.html", **context(connection, wanted, found, now)
-    )
+    template, body = "tickets/index.html", "tickets/list.html"
+    return answer(template, fragment=body, undeclared=told, **context(connection, wanted, found, now))
 
 
 def _told(complaint: FilterError | CursorError) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from counterfoil.search.fields import FIELDS
 from counterfoil.search.tree import quoted
-from counterfoil.tables import ErrorGroup, RootClass, ViewModelRecord
+from counterfoil.tables import ErrorGroup, RootClass, TicketParam, ViewModelRecord
 
 from . import known
 
@@ -33,8 +34,30 @@ def _completed(connection: Connection, word: str) -> list[str]:
 
 def searchable(connection: Connection) -> list[str]:
     """The params that some view model declares searchable, by name."""
-    declared = select(ViewModelRecord.searchable).where(ViewModelRecord.searchable.is_not(None)).limit(_READ)
-    return sorted({key for keys in connection.execute(declared).scalars() for key in keys or ()})
+    return declared(connection).keys
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The params that view models declare searchable, by name; `complete`: every view model was read."""
+
+    keys: list[str]
+    complete: bool
+
+
+def declared(connection: Connection) -> Declared:
+    """What may follow `param.` in a search."""
+    asked = select(ViewModelRecord.searchable).where(ViewModelRecord.searchable.is_not(None)).limit(_READ)
+    found = connection.execute(asked).scalars().all()
+    return Declared(sorted({key for keys in found for key in keys or ()}), len(found) < _READ)
+
+
+def is_noted(connection: Connection, key: str) -> bool:
+    """Whether a ticket is found by a param: one that was declared once. Index: counterfoil_params_value."""
+    return (
+        connection.execute(select(TicketParam.name).where(TicketParam.name == key).limit(1)).first()
+        is not None
+    )
 
 
 def _values(connection: Connection, field: str) -> Iterable[str]:

@@ -3,10 +3,12 @@
 import re
 import secrets
 
+import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
+from console.queries import words
 from counterfoil import operations
-from counterfoil.tables import RootClass
+from counterfoil.tables import RootClass, TicketParam
 from counterfoil.ticket import Ticket
 from tests.console.browser import Browser
 from tests.console.tickets.cast import known, ticket
@@ -112,7 +114,7 @@ def test_the_box_completes_fields_and_known_values(vera: Browser, engine: Engine
         known(connection, "Customer.greet", "Ship", queue="parcels", searchable=["order_id"])
         connection.execute(insert(RootClass).values(name="Order"))
         ticket(connection, "done", view_model="NeverRegistered", queue="nowhere")
-    for typed, words in (
+    for typed, offered in (
         ("stat", ["state:"]),
         ("state:er", ["state:errored"]),
         ("bank (STATE:ER", ["bank (STATE:errored"]),
@@ -126,10 +128,32 @@ def test_the_box_completes_fields_and_known_values(vera: Browser, engine: Engine
         ("bank ", []),
     ):
         found = vera.get("/tickets/words", query_string={"q": typed}).text
-        assert re.findall(r'<option value="([^"]+)"', found) == words, typed
+        assert re.findall(r'<option value="([^"]+)"', found) == offered, typed
     page = vera.get("/tickets").text
     assert "What can be searched" in page
     assert 'list="search-words"' in page
+
+
+def test_a_param_that_nothing_declares_searchable_is_told_at_its_place(
+    otto: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "none declares any param searchable" in otto.get("/tickets?q=param.nope:1").text
+    with engine.begin() as connection:
+        known(connection, "Ship", searchable=["order_id"])
+        known(connection, "Print", searchable=["size"])
+        known(connection, "Other")
+        connection.execute(insert(TicketParam).values(ticket_id=ticket(connection), name="was_so", value="7"))
+    page = otto.get("/tickets?q=bank+(not+param.nope:1)")
+    assert page.status_code == 422
+    assert "bank (not <mark>param.nope:1</mark>)" in page.text
+    assert "no view model declares &#39;nope&#39; searchable" in page.text
+    assert "there are param.order_id, param.size<" in page.text
+    for declared in ("param.order_id:1", "param.size:1 or param.order_id:2", "param.was_so:7", "nope"):
+        assert otto.get("/tickets", query_string={"q": declared}).status_code == 200, declared
+    monkeypatch.setattr(words, "_READ", 2)  # a house of more view models than are read
+    page = otto.get("/tickets?q=param.nope:1")
+    assert page.status_code == 200
+    assert "no view model declares &#39;nope&#39; searchable" in page.text.partition("No ticket matches")[2]
 
 
 def test_a_searchable_param_is_found_whoever_opens_the_ticket(otto: Browser, engine: Engine) -> None:
