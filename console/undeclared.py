@@ -24,7 +24,7 @@ def undeclared(connection: Connection, typed: str) -> list[str]:
     for term in asked:
         if term.key in known.keys or is_noted(connection, term.key):
             continue
-        cure = f"no view model declares {term.key!r} searchable; {_named(known.keys)}"
+        cure = f"no view model declares {term.key!r} searchable{_named(known.keys)}"
         if known.complete:
             raise SearchError(typed, term.start, term.end, cure)
         told.append(cure)
@@ -33,6 +33,6 @@ def undeclared(connection: Connection, typed: str) -> list[str]:
 
 def _named(keys: list[str]) -> str:
     if not keys:
-        return "none declares any param searchable"
+        return ", nor any other param"
     more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
-    return f"there are {', '.join(f'param.{key}' for key in keys[:MOST_NAMED])}{more}"
+    return f"; there are {', '.join(f'param.{key}' for key in keys[:MOST_NAMED])}{more}"
