@@ -12,7 +12,7 @@ from counterfoil.tabs import TABS
 from . import tracebacks
 from .masking import masked_text
 from .queries.counts import Number
-from .strings import gettext
+from .strings import N_, gettext
 from .words import state_meaning, state_word
 
 ON_A_ROW = ("retry", "run-now", "release")
@@ -25,6 +25,64 @@ VERB_ICONS = {
     "fail": "x", "extend": "clock", "keep": "lock", "acknowledge": "check", "note": "list", "stop": "pause",
     "move": "chevron-right",
 }  # fmt: skip
+
+
+# Marked here and said where they are shown: else a page translates a whole table for each word of it.
+_OWN_TABS = {
+    "all": (N_("all"), N_("every ticket")),
+    "leaving": (N_("leaving"), N_("receipts that the purge will take")),
+}
+_VERBS = {
+    "retry": N_("Retry"),
+    "run-now": N_("Run now"),
+    "release": N_("Release"),
+    "hold": N_("Hold"),
+    "move": N_("Move to another queue"),
+    "expire": N_("Expire - no longer needed"),
+    "fail": N_("Fail - give up for good"),
+    "extend": N_("Extend"),
+    "keep": N_("Keep"),
+    "acknowledge": N_("Acknowledge"),
+    "note": N_("Note"),
+    "stop": N_("Stop - its attempt counts"),
+    "undo": N_("Undo"),
+}
+_SHORT_VERBS = {"expire": N_("Expire"), "fail": N_("Fail"), "stop": N_("Stop")}
+_MEANINGS = {
+    "retry": N_("A new budget of attempts, due at once. The last error is kept until it is done."),
+    "run-now": N_("Due at once, at top priority. What still stands in its way is told after it."),
+    "release": N_("It may run when it is due."),
+    "hold": N_("It waits until somebody releases it."),
+    "expire": N_("Nobody's fault. Its idempotence token is free at once; may be retried later."),
+    "fail": N_("It should have worked. Counts as a failure in its batch; may be retried later."),
+    "extend": N_("Another deadline, or none."),
+    "keep": N_("Its receipt is not purged until then."),
+    "acknowledge": N_("Somebody knows: the timeline tells who. It stays errored."),
+    "note": N_("A remark for whoever looks next; it changes nothing."),
+    "stop": N_(
+        "Its process is ended and what it wrote is rolled back. What it did outside - mails, payments, "
+        "calls - may have happened. The attempt counts; it is tried again, if attempts are left."
+    ),
+}
+_EMPTY = {
+    "pending": N_("Nothing is due: everything that may run has run or runs."),
+    "delayed": N_(
+        "Nothing waits for its time. A ticket opened with execute_earliest stands here until then."
+    ),
+    "retrying": N_(
+        "Nothing waits for another try. What failed with attempts left, or was postponed, stands here."
+    ),
+    "running": N_("No worker is at a ticket just now."),
+    "done": N_(
+        "No receipts. A ticket that simply succeeded leaves after its receipt minutes (10 by default)."
+    ),
+    "errored": N_("Nothing needs you: no ticket has used up its attempts."),
+    "expired": N_("No ticket was given up as no longer needed, by a person or by its deadline."),
+    "failed": N_("No ticket was given up for good, by a person or by the work itself."),
+    "held": N_("Nothing is held. A staged ticket stands here until released, as does what an operator held."),
+    "expiring": N_("No deadline of a waiting ticket is near."),
+    "leaving": N_("No troubled receipt is about to leave."),
+}
 
 
 @dataclass(frozen=True)
@@ -85,32 +143,19 @@ def bulk_verbs(tab: str) -> list[str]:
 
 def tab_word(tab: str) -> str:
     """A tab's name."""
-    return {"all": gettext("all"), "leaving": gettext("leaving")}.get(tab) or state_word(tab)
+    own = _OWN_TABS.get(tab)
+    return gettext(own[0]) if own else state_word(tab)
 
 
 def tab_meaning(tab: str) -> str:
     """One line for hover and focus."""
-    own = {"all": gettext("every ticket"), "leaving": gettext("receipts that the purge will take")}
-    return own.get(tab) or state_meaning(tab)
+    own = _OWN_TABS.get(tab)
+    return gettext(own[1]) if own else state_meaning(tab)
 
 
 def verb_word(verb: str) -> str:
     """What the button says."""
-    return {
-        "retry": gettext("Retry"),
-        "run-now": gettext("Run now"),
-        "release": gettext("Release"),
-        "hold": gettext("Hold"),
-        "move": gettext("Move to another queue"),
-        "expire": gettext("Expire - no longer needed"),
-        "fail": gettext("Fail - give up for good"),
-        "extend": gettext("Extend"),
-        "keep": gettext("Keep"),
-        "acknowledge": gettext("Acknowledge"),
-        "note": gettext("Note"),
-        "stop": gettext("Stop - its attempt counts"),
-        "undo": gettext("Undo"),
-    }[verb]
+    return gettext(_VERBS[verb])
 
 
 def verb_past(verb: str, number: int | str) -> str:
@@ -134,53 +179,17 @@ def verb_meaning(verb: str, state: str) -> str:
     """What it does, in a line, before it is done."""
     if verb == "retry" and state == "done":
         return gettext("It is done. Running it again makes its effects happen twice.")
-    return {
-        "retry": gettext("A new budget of attempts, due at once. The last error is kept until it is done."),
-        "run-now": gettext("Due at once, at top priority. What still stands in its way is told after it."),
-        "release": gettext("It may run when it is due."),
-        "hold": gettext("It waits until somebody releases it."),
-        "expire": gettext("Nobody's fault. Its idempotence token is free at once; may be retried later."),
-        "fail": gettext("It should have worked. Counts as a failure in its batch; may be retried later."),
-        "extend": gettext("Another deadline, or none."),
-        "keep": gettext("Its receipt is not purged until then."),
-        "acknowledge": gettext("Somebody knows: the timeline tells who. It stays errored."),
-        "note": gettext("A remark for whoever looks next; it changes nothing."),
-        "stop": gettext(
-            "Its process is ended and what it wrote is rolled back. What it did outside - mails, payments, "
-            "calls - may have happened. The attempt counts; it is tried again, if attempts are left."
-        ),
-    }[verb]
+    return gettext(_MEANINGS[verb])
 
 
 def tab_empty(tab: str) -> str:
     """What an empty tab teaches."""
-    return {
-        "pending": gettext("Nothing is due: everything that may run has run or runs."),
-        "delayed": gettext(
-            "Nothing waits for its time. A ticket opened with execute_earliest stands here until then."
-        ),
-        "retrying": gettext(
-            "Nothing waits for another try. What failed with attempts left, or was postponed, stands here."
-        ),
-        "running": gettext("No worker is at a ticket just now."),
-        "done": gettext(
-            "No receipts. A ticket that simply succeeded leaves after its receipt minutes (10 by default)."
-        ),
-        "errored": gettext("Nothing needs you: no ticket has used up its attempts."),
-        "expired": gettext("No ticket was given up as no longer needed, by a person or by its deadline."),
-        "failed": gettext("No ticket was given up for good, by a person or by the work itself."),
-        "held": gettext(
-            "Nothing is held. A staged ticket stands here until released, as does what an operator held."
-        ),
-        "expiring": gettext("No deadline of a waiting ticket is near."),
-        "leaving": gettext("No troubled receipt is about to leave."),
-    }[tab]
+    return gettext(_EMPTY[tab])
 
 
 def verb_short(verb: str) -> str:
     """What a small button says; the long words stand where the act is confirmed."""
-    words = {"expire": gettext("Expire"), "fail": gettext("Fail"), "stop": gettext("Stop")}
-    return words.get(verb) or verb_word(verb)
+    return gettext(_SHORT_VERBS.get(verb) or _VERBS[verb])
 
 
 def some(number: Number) -> str:

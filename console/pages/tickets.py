@@ -24,6 +24,7 @@ from ..queries.house import paused_work
 from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
+from ..tabs_shown import TABS_SHOWN, tab_addresses
 from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs
 from ..undeclared import undeclared
@@ -31,10 +32,6 @@ from ..undeclared import undeclared
 NOT_THE_FILTERS = ("cursor", "ids", "number")
 """What else an address has: a place, the rows of a live page, and whether to count before answering."""
 _WAITING = {"held", "pending", "errored"}
-TABS_SHOWN = (
-    "all", "pending", "delayed", "retrying", "running", "done", "errored", "expiring", "expired", "failed",
-    "held",
-)  # fmt: skip
 
 
 @without_empty_fields
@@ -67,7 +64,7 @@ def wanted_of(args: Any) -> TicketFilter:
 def context(connection: Connection, wanted: TicketFilter, found: Page, now: datetime) -> dict[str, Any]:
     """What the list's templates show."""
     numbers = _numbers(connection)
-    offers = known.offers(connection, wanted.batch, wanted.error)
+    offers = known.offers(connection, g.user.sampled_at, wanted.batch, wanted.error)
     number = matching(wanted, found, numbers)
     if number is None and request.args.get("number"):
         number = counts.number(connection, wanted, now, found.look)
@@ -80,7 +77,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "numbers": numbers,
         "stale": counts.is_stale(numbers, now),
         "matching": number,
-        "tabs": TABS_SHOWN,
+        "tabs": tab_addresses(wanted),
         "queues": offers.names.queues(wanted.queue),
         "view_models": offers.names.view_models(wanted.view),
         "more_facets": lambda: _more_facets(wanted, offers),

@@ -1,10 +1,13 @@
 """Values that a filter can be set to: from what workers registered, never by SELECT DISTINCT on tickets."""
 
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Row, String, cast, literal, null, select, text, union, union_all
+from sqlalchemy import Connection, Engine, Row, String, cast, literal, null, select, text, union, union_all
 
 from counterfoil.tables import Batch, ErrorGroup, Queue, RootClass, ViewModelRecord
 
@@ -12,6 +15,7 @@ MOST = 500
 FEW = 50
 """Of what is offered by its newest or its largest."""
 
+KEPT_SECONDS = 10.0
 
 _NAMED = (
     ("queue", Queue.name), ("queue", ViewModelRecord.queue), ("queue", ViewModelRecord.route),
@@ -76,11 +80,41 @@ class Offers:
     """Groups of errors that tickets are errored by, most first."""
 
 
-def offers(connection: Connection, batch: str | None = None, error: str | None = None) -> Offers:
-    """All of it by one statement; a chosen batch or cause is among them if it is known.
+@dataclass(frozen=True)
+class _Kept:
+    """Offers as they were read for a sample."""
 
-    Indexes: counterfoil_batches_open, counterfoil_errors_errored.
+    offers: Offers
+    of: datetime | None
+    until: float
+
+
+_kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
+
+
+def offers(
+    connection: Connection, sampled_at: datetime | None, batch: str | None = None, error: str | None = None
+) -> Offers:
+    """What the menus offer; a chosen batch or cause is among it if it is known.
+
+    `sampled_at`: the numbers beside the menus are of this time. Menus are read once for each such sample, ten
+    seconds long at most; each time while nobody samples.
     """
+    kept = _kept.get(connection.engine)
+    if kept is None or sampled_at is None or kept.of != sampled_at or kept.until < time.monotonic():
+        kept = _Kept(_read(connection), sampled_at, time.monotonic() + KEPT_SECONDS)
+        _kept[connection.engine] = kept
+    names, batches, causes = kept.offers.names, list(kept.offers.batches), list(kept.offers.causes)
+    if batch is not None and batch not in dict(batches):
+        label = connection.execute(select(Batch.label).where(Batch.id == int(batch))).scalar()
+        batches.insert(0, (batch, label or ""))
+    if error and all(cause.fingerprint != error for cause in causes):
+        causes += map(_cause, connection.execute(_causes().where(ErrorGroup.fingerprint == error)))
+    return Offers(names, batches, causes)
+
+
+def _read(connection: Connection) -> Offers:
+    """All of it by one statement. Indexes: counterfoil_batches_open, counterfoil_errors_errored."""
     found: dict[str, list[Row[Any]]] = {}
     for row in connection.execute(_offers()):
         found.setdefault(row.sort, []).append(row)
@@ -89,11 +123,6 @@ def offers(connection: Connection, batch: str | None = None, error: str | None =
     }
     batches = [(row.name, row.label or "") for row in sorted(found.get("batch", ()), key=_most)]
     causes = [_cause(row) for row in sorted(found.get("cause", ()), key=_most)]
-    if batch is not None and batch not in dict(batches):
-        label = connection.execute(select(Batch.label).where(Batch.id == int(batch))).scalar()
-        batches.insert(0, (batch, label or ""))
-    if error and all(cause.fingerprint != error for cause in causes):
-        causes += map(_cause, connection.execute(_causes().where(ErrorGroup.fingerprint == error)))
     return Offers(Names(names), batches, causes)
 
 
