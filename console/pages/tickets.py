@@ -14,7 +14,6 @@ from counterfoil.search.grammar import MOST_CHARACTERS
 from counterfoil.ticket import FINAL
 
 from .. import etags, facets
-from ..addresses import said_fields, without_empty_fields
 from ..answers import page as answer
 from ..answers import unfit
 from ..database import db
@@ -24,6 +23,7 @@ from ..queries.house import paused_work
 from ..queries.tickets import SIZE, Page, by_ids
 from ..queries.tickets import page as read_page
 from ..queries.words import completions
+from ..said_fields import said_fields, without_empty_fields
 from ..tabs_shown import TABS_SHOWN, tab_addresses
 from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs

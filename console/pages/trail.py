@@ -6,13 +6,13 @@ from typing import Any
 from flask import request
 from werkzeug.wrappers import Response
 
-from ..addresses import without_empty_fields
 from ..answers import page, unfit
 from ..database import db
 from ..instants import NoInstant, instant
 from ..queries import trail as query
 from ..queries.tickets import database_now
 from ..queries.trail import TrailFilter, TrailPage
+from ..said_fields import without_empty_fields
 from ..strings import gettext
 
 LARGEST_ID = 2**63 - 1
