@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from flask import Flask, Response, current_app, g, request
 from sqlalchemy import Engine
@@ -129,7 +130,23 @@ def live() -> Response:
     if STOP.is_set() or not changes.enter(session_id):
         return Response(status=204, headers={"Retry-After": "5"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    answer = Response(changes.stream(topics), mimetype="text/event-stream", headers=headers)
-    # Not by the stream itself: the one of a HEAD never begins, and what never began has no end.
-    answer.call_on_close(lambda: changes.leave(session_id))
+    place = [session_id]
+
+    def leave() -> None:
+        with suppress(IndexError):
+            changes.leave(place.pop())
+
+    answer = Response(
+        _until_over(changes.stream(topics), leave), mimetype="text/event-stream", headers=headers
+    )
+    # By the answer too: the stream of a HEAD never begins, and what never began has no end.
+    answer.call_on_close(leave)
     return answer
+
+
+def _until_over(stream: Iterator[str], leave: Callable[[], None]) -> Iterator[str]:
+    # By the stream too: a server may drop an answer without closing it when the browser is gone.
+    try:
+        yield from stream
+    finally:
+        leave()

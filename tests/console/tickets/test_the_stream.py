@@ -1,5 +1,6 @@
 """The live stream: topics only, bounded, heard at once, over when the process stops."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from functools import partial
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, insert
+from werkzeug.test import EnvironBuilder
 
 from console import live
 from console.queries.markers import markers
@@ -106,6 +108,21 @@ def test_streams_are_bounded_for_all_and_for_one_session(
 
 def test_a_head_counts_as_no_open_stream(otto: Browser, changes: live.Changes) -> None:
     assert otto._open("HEAD", "/live?topics=tickets").status_code == 200
+    assert not changes.open
+
+
+def test_a_stream_whose_server_forgets_it_counts_no_longer(
+    otto: Browser, console: Flask, changes: live.Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Werkzeug's server closes no answer whose browser resets the connection just after its last line."""
+    monkeypatch.setattr(changes, "_watch", lambda: None)
+    cookie = {"HTTP_COOKIE": f"counterfoil={otto.cookie()}", "REMOTE_ADDR": otto.address}
+    asked = EnvironBuilder("/live?topics=tickets", environ_base=cookie).get_environ()
+    answer = iter(console.wsgi_app(asked, lambda status, headers, exc_info=None: lambda data: None))
+    assert b"ready" in next(answer)
+    assert changes.open.total() == 1
+    del answer
+    gc.collect()
     assert not changes.open
 
 
