@@ -1,10 +1,11 @@
 """Addresses of static files, with their content's hash: they may be cached for ever."""
 
 import hashlib
-from functools import cache, lru_cache
+from functools import cache
 
-from flask import Flask, request, url_for
+from flask import Flask
 
+from .addresses import address
 from .places import folder
 
 
@@ -16,13 +17,7 @@ def install(app: Flask) -> None:
 
 def static(name: str) -> str:
     """The address of a file under static/. Raises FileNotFoundError for one that is not there."""
-    return _address(request.script_root, name)
-
-
-@lru_cache(maxsize=1000)
-def _address(_root: str, name: str) -> str:
-    # Kept, for each path that the console is mounted at: a page asks for a dozen, one of rows for more.
-    return url_for("static", filename=name, v=_version(name))
+    return address("static", filename=name, v=_version(name))
 
 
 @cache

@@ -9,11 +9,9 @@ from flask import current_app, url_for
 from .queries.causes import WINDOW, Cause
 from .queries.house import House
 from .strings import gettext, ngettext
-from .times import exact, number
+from .times import exact, number, told
 
 SAMPLE_OLD = timedelta(seconds=30)
-CAUSE_CHARACTERS = 120
-"""Of an error, as many stand in a finding."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +118,7 @@ def _failing(house: House, causes: dict[str, Cause]) -> list[Finding]:
         )
         there = url_for("errors")
         if cause := causes.get(queue.row.name):
-            error = (
-                cause.error if len(cause.error) <= CAUSE_CHARACTERS else cause.error[:CAUSE_CHARACTERS] + "…"
-            )
-            text += " " + gettext("Most of it: %(error)s", error=error)
+            text += " " + gettext("Most of it: %(error)s", error=told(cause.error))
             there = url_for("errors.one", fingerprint=cause.fingerprint)
         found.append(Finding("error", text, there))
     return found

@@ -4,12 +4,12 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Flask, current_app, g, request, url_for
 from markupsafe import Markup
 
 from .assets import static
+from .said_fields import said_fields
 from .strings import gettext, translations
 
 THEMES = ("system", "light", "dark")
@@ -147,5 +147,4 @@ def key_words() -> list[tuple[str, str]]:
 
 def this_page() -> str:
     """The address of the page that is shown, also while only a part of it is asked for."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "part" and value]
-    return request.path + ("?" + urlencode(kept) if kept else "")
+    return request.path + said_fields(but="part")

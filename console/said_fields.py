@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response
 from .htmx import htmx
 
 
-def said_fields() -> str:
-    """The query string of this request, "?" before it, without empty fields; "" when it has no other."""
-    said = [(name, value) for name, value in request.args.items(multi=True) if value.strip()]
+def said_fields(but: str = "") -> str:
+    """This request's query string, "?" before it, without empty fields and `but`; "" when it has no other."""
+    fields = request.args.items(multi=True)
+    said = [(name, value) for name, value in fields if value.strip() and name != but]
     return "?" + urlencode(said) if said else ""
 
 

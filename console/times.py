@@ -117,7 +117,7 @@ def _number(n: int, _locale: str) -> str:
 
 
 def told(value: object) -> str:
-    """A value of the trail's before and after, short."""
+    """A value in a line of its own, short: of the trail's before and after, or an error."""
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, bool):

@@ -54,7 +54,9 @@ def ask() -> Any:
         )
     except Refused as refused:
         db.session.rollback()
-        return unfit("operations/unfit.html", complaint=str(refused), back=_list(form.get("query", "")))
+        return unfit(
+            "operations/unfit.html", complaint=str(refused), back=_list(_filter(form.get("query", "")))
+        )
     db.session.commit()
     return go(url_for("operations.one", operation_id=made))
 
@@ -83,7 +85,7 @@ def context(operation_id: int) -> dict[str, Any]:
     wanted = _filter(row.query or "")
     return {
         "operation": row,
-        "list": _list(row.query or ""),
+        "list": _list(wanted),
         "cause": error_groups.group(connection, wanted.error) if wanted and wanted.error else None,
         "narrowed": wanted.query(error=None) if wanted else "",
         "items": queries.items(connection, operation_id, number(request.args.get("after")) or 0, result),
@@ -102,9 +104,8 @@ def context(operation_id: int) -> dict[str, Any]:
     }
 
 
-def _list(query: str) -> str:
+def _list(wanted: TicketFilter | None) -> str:
     """The address of the list that a filter means."""
-    wanted = _filter(query)
     canonical = wanted.query() if wanted else ""
     return url_for("tickets") + (f"?{canonical}" if canonical else "")
 

@@ -4,7 +4,7 @@ from flask import Flask, Response, abort, request
 
 from counterfoil import Counterfoil
 
-from . import evening, pages, poison  # noqa: F401 - the first and the last declare what they run
+from . import evening, pages  # noqa: F401 - evening declares a target and its schedule
 from .db import create_tables, db
 from .settings import settings
 from .users import STAFF, current_user, hire_staff, who_asks
