@@ -3,6 +3,7 @@
 import html
 import http.client
 import http.cookiejar
+import random
 import re
 import threading
 import time
@@ -19,9 +20,11 @@ TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 ROWS = re.compile(r'data-rows="([^"]+)"')
 ROW = re.compile(r'data-id="(\d+)"')
 REST = 'data-rest="1"'
-EVERY_SECONDS = 0.8
+EVERY_SECONDS = 0.7
 POLL_SECONDS = 3.0
-"""As static/live.js: between two looks that hints ask for, and between looks of a page at rest."""
+STRAY = 0.25
+"""As static/live.js: between two looks that hints ask for, and between looks of a page at rest; and the share
+of either by which one tab waits longer than another, so that they do not come all at once."""
 
 OF_A_SESSION = 10
 """Tabs that share a session; of more than `console.live.MOST_OF_ONE` the rest would poll."""
@@ -112,7 +115,8 @@ class Tab(threading.Thread):
         last = 0.0
         while not self.over.is_set():
             self.hinted.wait()
-            self.over.wait(max(0.0, last + self.every_seconds - time.monotonic()))
+            paced = self.every_seconds * random.uniform(1, 1 + STRAY)
+            self.over.wait(max(0.0, last + paced - time.monotonic()))
             self.hinted.clear()
             last = time.monotonic()
             with suppress(OSError, http.client.HTTPException):

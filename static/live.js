@@ -1,5 +1,5 @@
 // Fetches what changes, cell by cell, never under the focus.
-const EVERY_MS = 800, POLL_MS = 3000;
+const EVERY_MS = 700, POLL_MS = 3000;
 let source = null, polling = 0, timer = 0, last = 0, busy = false, again = false;
 const shown = () => $("[data-live]");
 const parse = (text) => {
@@ -86,7 +86,7 @@ const refresh = async () => {
   try { await (at.dataset.body ? patchBody(at) : at.dataset.rows ? patchList(at) : null); } finally { busy = false; }
   if (again) { again = false; soon(); }
 };
-const soon = () => { timer ||= setTimeout(refresh, Math.max(0, last + (shown()?.pace || EVERY_MS) - Date.now())); };
+const soon = () => { timer ||= setTimeout(refresh, Math.max(0, last + (shown()?.pace || EVERY_MS) * (1 + Math.random() / 4) - Date.now())); };
 
 const poll = () => { polling ||= setInterval(soon, POLL_MS); };
 const stop = () => {

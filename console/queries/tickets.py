@@ -9,15 +9,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select
+from sqlalchemy import Connection, Row, and_, case, func, select
 
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
 from counterfoil.keyset import MAX_ID, Place, read_place
 from counterfoil.search.tree import Term
-from counterfoil.tabs import Order
 from counterfoil.ticket import Ticket
-from counterfoil.walks import sorted_by, walk
+from counterfoil.walks import Scan, sorted_by, walk
 
 from .look import Look, Walked, among
 
@@ -65,10 +64,13 @@ def page(
     look = Look(connection, wanted, now)
     order = look.scans[0].order
     place, forward = read_place(cursor, order) if cursor else (None, True)
+    whole = look.ids is not None or (len(look.scans) == 1 and look.is_bounded and not bare)
     if look.ids is not None:
-        return _among(look, look.ids, order, place, forward)
-    whole = len(look.scans) == 1 and look.is_bounded and not bare
-    walked = Walked(_whole_walk(look, place, forward), []) if whole else look.walk(SIZE + 1, place, forward)
+        walked = Walked(_among(look, look.ids, place, forward, bare), [])
+    elif whole:
+        walked = Walked(_whole_walk(look, place, forward), [])
+    else:
+        walked = look.walk(SIZE + 1, place, forward)
     descending = order.descending == forward
     found: list[TicketRow] = list(walked.rows)
     found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=descending)
@@ -76,6 +78,7 @@ def page(
     if edge and len(look.scans) > 1:
         found = [row for row in found if _within(Place.of(row, order), edge, descending)]
     more = len(found) > SIZE
+    total = _total(found, place) if look.ids is not None else None
     rows = found[:SIZE] if whole or bare else _whole(connection, found[:SIZE])
     if not forward and not more and not edge:
         return page(connection, wanted, None, now, bare)  # the list's beginning: whole, not the rest of it
@@ -84,8 +87,8 @@ def page(
     if not forward:
         rows.reverse()
         back = f"f.{(Place.of(rows[-1], order) if rows else place or edge).written()}"  # type: ignore[union-attr]
-        return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched, look=look)
-    if place is None and wanted.q:
+        return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched, total, look)
+    if place is None and wanted.q and total is None:
         rows = [*_named(connection, wanted, now, {row.id for row in rows}), *rows]
     back_to = Place.of(rows[0], order) if rows else place
     return Page(
@@ -93,29 +96,8 @@ def page(
         f"f.{ahead.written()}" if ahead else None,
         f"b.{back_to.written()}" if place and back_to else None,
         stretched,
-        look=look,
-    )
-
-
-def _among(look: Look, ids: list[int], order: Order, place: Place | None, forward: bool) -> Page:
-    """A page of the few that an index of the search's words has found; nothing of the list is left unseen."""
-    asked = select(*sorted_by(order)).where(among(look.connection, ids), look.wanted.where(look.now))
-    found = list(look.connection.execute(asked).all()) if ids else []
-    found.sort(key=lambda row: Place.of(row, order).sort_key(), reverse=order.descending)
-    start = 0
-    if place:
-        at = place.sort_key()
-        keys = [Place.of(row, order).sort_key() for row in found]
-        before = sum(key > at if order.descending else key < at for key in keys)
-        start = before + (at in keys) if forward else max(0, before - SIZE)
-    rows = _whole(look.connection, found[start : start + SIZE])
-    first = Place.of(rows[0], order) if rows else place
-    return Page(
-        rows,
-        f"f.{Place.of(rows[-1], order).written()}" if found[start + SIZE :] else None,
-        f"b.{first.written()}" if start > 0 and first else None,
-        total=len(found),
-        look=look,
+        total,
+        look,
     )
 
 
@@ -146,6 +128,28 @@ def _whole_walk(look: Look, place: Place | None, forward: bool) -> list[TicketRo
     """A page and one of a single walk that its index bounds, with all that is shown."""
     (scan,) = look.scans
     return list(look.connection.execute(walk(scan, whole_rows(), place, forward).limit(SIZE + 1)).all())
+
+
+def _among(look: Look, ids: list[int], place: Place | None, forward: bool, bare: bool) -> list[TicketRow]:
+    """A page and one of the few that an index of the words has found; each says how many they are."""
+    if not ids:
+        return []
+    order = look.scans[0].order
+    they = and_(among(look.connection, ids), look.wanted.where(look.now))
+    number: Any = func.count().over()
+    if place:  # of all, not of those beyond it
+        number = select(func.count()).select_from(Ticket).where(they).correlate(None).scalar_subquery()
+    shown: Any = select(*sorted_by(order)) if bare else whole_rows()
+    shown = shown.add_columns(number.label("total"))
+    found = walk(Scan("", (they,), (), order), shown, place, forward).limit(SIZE + 1)
+    return list(look.connection.execute(found).all())
+
+
+def _total(found: list[TicketRow], place: Place | None) -> int | None:
+    """How many an index has found; not known behind the last of them."""
+    if not found:
+        return None if place else 0
+    return int(found[0].total)
 
 
 def _named(connection: Connection, wanted: TicketFilter, now: datetime, but: set[int]) -> list[TicketRow]:

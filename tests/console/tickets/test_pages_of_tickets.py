@@ -11,6 +11,7 @@ from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import CursorError
 from counterfoil.search.tree import quoted
 from counterfoil.tabs import TABS
+from counterfoil.text_index import catch_up
 from counterfoil.ticket import STATES, Ticket
 from tests.console.tickets.cast import many, ticket
 
@@ -61,6 +62,34 @@ def test_pages_forward_and_back_show_every_ticket_once_in_one_order(
                 backward.insert(0, [row.id for row in found.rows])
                 cursor = found.previous
             assert backward == forward, tab
+
+
+def test_what_an_index_of_words_has_found_is_paged_both_ways_and_counted(engine: Engine) -> None:
+    with engine.connect() as connection:
+        many(connection, 3000)
+        while connection.dialect.name == "sqlite" and catch_up(connection):
+            connection.commit()
+        now = database_now(connection)
+        for tab, expected in (("all", 111), ("done", 104), ("errored", 1), ("running", 0)):
+            wanted = TicketFilter(tab=tab, q='"acme 27"')
+            first = page(connection, wanted, None, now)
+            assert (first.total, first.previous) == (expected, None), tab
+            rows = page(connection, wanted, None, now, bare=True)
+            assert [row.id for row in rows.rows] == [row.id for row in first.rows], tab
+            if not expected:
+                continue
+            forward, back = _read(connection, wanted, now)
+            assert len({id_ for ids in forward for id_ in ids}) == expected, tab
+            backward = [forward[-1]]
+            while back:
+                before = page(connection, wanted, back, now)
+                assert before.total == expected, tab
+                backward.insert(0, [row.id for row in before.rows])
+                back = before.previous
+            assert backward == forward, tab
+            behind = f"f.{forward[-1][-1]}" if tab == "all" else f"f.0.{forward[-1][-1]}"
+            beyond = page(connection, wanted, behind, now)
+            assert (beyond.rows, beyond.next, beyond.total) == ([], None, None), tab
 
 
 def _read(connection: Connection, wanted: TicketFilter, now: datetime) -> tuple[list[list[int]], str | None]:
