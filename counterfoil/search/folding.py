@@ -5,11 +5,12 @@ PostgreSQL folds both sides of ILIKE by the column's collation: in UTF-8 every l
 collation, so what is to be found by an index is asked for without this.
 
 SQLite folds the letters A to Z alone, so for words with others it asks a function of ours (`sqlite.prepare`).
+Its LIKE does so by itself; SQLAlchemy's ILIKE has both sides in small letters first, a copy of each row.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import Boolean, ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -45,6 +46,32 @@ class FoldsAll(_Text):
     """The text, with the letters of every alphabet folded; both sides of a comparison are to be."""
 
     inherit_cache = True
+
+
+class Matches(ColumnElement[bool]):
+    """The text fits LIKE's pattern, a backslash its escape, whatever the case of the letters that fold."""
+
+    _traverse_internals = [
+        ("column", InternalTraversal.dp_clauseelement),
+        ("pattern", InternalTraversal.dp_clauseelement),
+    ]
+    inherit_cache = True
+    type = Boolean()
+    _is_implicitly_boolean = True  # a condition as it stands: SQLite has no booleans to compare it with
+
+    def __init__(self, column: Any, pattern: Any) -> None:
+        self.column = column
+        self.pattern = pattern
+
+
+@compiles(Matches)
+def _ilike(element: Matches, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.column.ilike(element.pattern, escape="\\"), **kw)
+
+
+@compiles(Matches, "sqlite")
+def _like(element: Matches, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.column.like(element.pattern, escape="\\"), **kw)
 
 
 @compiles(_Text)

@@ -19,7 +19,7 @@ from ..tables import Attempt, RootClass, TicketParam, ViewModelRecord
 from ..tabs import TABS
 from ..ticket import Ticket
 from .fields import duration
-from .folding import FoldsAll, FoldsAscii
+from .folding import FoldsAll, FoldsAscii, Matches
 from .tree import And, Node, Not, Or, Term
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -131,11 +131,10 @@ def _contains(column: Any, words: str) -> ColumnElement[bool]:
 
 def like(column: Any, words: str) -> ColumnElement[bool]:
     """The column bears the text, whatever the case; what LIKE takes for a sign is taken as written."""
-    pattern: Any = pattern_of(words)
+    pattern: Any = literal(pattern_of(words))
     if not words.isascii():
-        column, pattern = FoldsAll(column), FoldsAll(literal(pattern))
-    found: ColumnElement[bool] = column.ilike(pattern, escape="\\")
-    return found
+        column, pattern = FoldsAll(column), FoldsAll(pattern)
+    return Matches(column, pattern)
 
 
 def pattern_of(words: str) -> str:
