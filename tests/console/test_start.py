@@ -19,6 +19,7 @@ from console.app import create_console
 from console.database import db
 from console.listening import Unbound, address
 from console.secret import signing_key
+from console.serve import RARE_COLLECTIONS
 from console.start_checks import refusal
 from counterfoil.settings import Settings, SettingsError
 
@@ -101,9 +102,9 @@ sys.exit(serve(Settings(database_url=sys.argv[1], data=Path(sys.argv[2])), sys.a
 """
 
 
-def _serve(url: str, data: Path, bind: str, **environment: str) -> subprocess.Popen[str]:
+def _serve(url: str, data: Path, bind: str, before: str = "", **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", SERVE, url, str(data), bind],
+        [sys.executable, "-u", "-c", before + SERVE, url, str(data), bind],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -145,6 +146,37 @@ def test_the_first_start_prints_a_link_and_a_term_stops_it_cleanly(sqlite_url: s
         _, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+MAKES_NO_MORE = """
+import gc
+import console.serve
+begin = console.serve._begin
+def begun(worker):
+    begin(worker)
+    assert gc.get_freeze_count() > 100_000
+    print(gc.get_threshold(), flush=True)
+    worker.wsgi.jinja_env.compile = None
+console.serve._begin = begun
+"""
+
+
+def test_templates_are_made_before_the_first_page_and_the_rare_collection_is_rare(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    process = _serve(sqlite_url, tmp_path, "127.0.0.1:0", before=MAKES_NO_MORE)
+    try:
+        assert process.stdout
+        link = process.stdout.readline().split()[-1]
+        assert _answers(link) == 200
+        base = link.partition("/first-entry")[0]
+        assert _answers(base + "/sign-in") == 200
+        lines = iter(process.stdout.readline, "")
+        assert next(line for line in lines if line.startswith("(")).endswith(f", {RARE_COLLECTIONS})\n")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
 
 
 def _answers(url: str) -> int:
