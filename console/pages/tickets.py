@@ -98,9 +98,11 @@ def _pauses(connection: Connection, wanted: TicketFilter, found: Page, now: date
         return []
     waiting = [row for row in found.rows if row.state in _WAITING]
     names = {
-        "queue": {wanted.queue, *(row.queue for row in waiting)},
-        "view model": {wanted.view, *(row.view_model for row in waiting)},
+        "queue": {wanted.queue, *(row.queue for row in waiting)} - {None},
+        "view model": {wanted.view, *(row.view_model for row in waiting)} - {None},
     }
+    if not any(names.values()):
+        return []
     return [pause for pause in paused_work(connection, now) if pause.name in names.get(pause.sort, ())]
 
 
