@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .. import unknown_settings
 from ..database import make_engine
-from ..doctor import Finding, clocks, processes, schema, secrets
+from ..doctor import Finding, clocks, notices, processes, schema, secrets
 from ..doctor.redis import redis
 from ..settings import Settings, read_settings
 from . import siblings
@@ -75,6 +75,7 @@ def _database(engine: Engine) -> Iterator[Finding]:
     yield from processes.listener(engine)
     yield from processes.queues(engine)
     yield from processes.view_models(engine)
+    yield from notices.unsent(engine)
 
 
 def _modules() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from counterfoil.cli import main, siblings
 from counterfoil.clock import later
 from counterfoil.doctor import clocks
 from counterfoil.doctor.redis import RedisFacts, redis
-from counterfoil.tables import Process, ViewModelRecord
+from counterfoil.tables import Notice, Process, ViewModelRecord
 from tests.servers import RedisServer
 
 HOUR = timedelta(hours=1)
@@ -159,6 +159,22 @@ def test_view_models_whose_last_worker_is_gone(patient: Patient) -> None:
     patient.open()
     patient.do("UPDATE counterfoil_view_models SET known_until = '2020-01-01 00:00:00.000000'")
     assert "'Work'" in patient.findings()["view models"]
+
+
+def test_notices_that_were_given_up(patient: Patient) -> None:
+    given_up = {"person": "ada", "occasion": "errored", "topic": "f", "channel": "email"}
+    for number, error in ((1, None), (2, "SMTP 550: no such mailbox")):
+        with patient.engine.begin() as connection:
+            at = later(timedelta(minutes=number))
+            connection.execute(insert(Notice).values(**given_up, failed_at=at, error=error))
+        told = patient.findings()["notices"]
+        assert told == (
+            "2 notices were given up, the latest to ada by email: SMTP 550: no such mailbox"
+            if error
+            else "a notice was given up, the latest to ada by email: no reason is noted"
+        )
+    CliRunner().invoke(main, ["notices", "send-again", "--all"], env=patient.environment)
+    assert "notices" not in patient.findings()
 
 
 @pytest.mark.parametrize(("key", "words"), [("short", "has 5 characters"), ("a" * 64, "guessable")])
