@@ -27,16 +27,24 @@ def are_rare(connection: Connection, queries: Sequence[str], pattern: str) -> bo
     What it said is kept for half a minute: it changes with ANALYZE alone, and a page, its number and the rows
     that an open list asks for again all ask the same.
     """
-    told = _told.setdefault(connection.engine, {})
-    asked, now = (tuple(queries), pattern), time.monotonic()
-    until, rare = told.get(asked, (now, False))
-    if until > now:
+    until, rare = _told.get(connection.engine, {}).get((tuple(queries), pattern), (0.0, False))
+    if until > time.monotonic():
         return rare
+    rare = _expected(connection, queries, pattern)
+    _keep(connection, queries, pattern, rare)
+    return rare
+
+
+def were_common(connection: Connection, queries: Sequence[str], pattern: str) -> None:
+    """The planner was wrong: they are more than anybody wants. Kept as long as its word is."""
+    _keep(connection, queries, pattern, rare=False)
+
+
+def _keep(connection: Connection, queries: Sequence[str], pattern: str, rare: bool) -> None:
+    told = _told.setdefault(connection.engine, {})
     if len(told) >= MOST_KEPT:
         told.clear()
-    rare = _expected(connection, queries, pattern)
-    told[asked] = now + KEPT_SECONDS, rare
-    return rare
+    told[tuple(queries), pattern] = time.monotonic() + KEPT_SECONDS, rare
 
 
 def _expected(connection: Connection, queries: Sequence[str], pattern: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, text, union_all
 
 from ..ticket import Ticket
-from .rarity import are_rare
+from .rarity import are_rare, were_common
 from .sql import like, pattern_of
 
 _INDEXED = {
@@ -38,7 +38,10 @@ def find(
     each += [_whole(query, pattern, most + 1) for query in by_trigrams]
     with _bitmaps(connection):
         found = set(connection.execute(union_all(*each)).scalars().all())
-    return found if len(found) <= most else None
+    if len(found) <= most:
+        return found
+    were_common(connection, by_trigrams, pattern)
+    return None
 
 
 def _whole(query: str, pattern: str, most: int) -> Select[Any]:

@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 
 from console.digest import digest
 from console.queries import counts
 from console.queries.tickets import database_now, page
 from counterfoil.filters import TicketFilter
 from counterfoil.frozen_set import freeze
+from counterfoil.search import rarity
+from counterfoil.search.grammar import parse
+from counterfoil.search.lookup import MOST, lookup
 from counterfoil.tables import Attempt, Operation, OperationItem, RootClass
 from counterfoil.text_index import catch_up
 from tests.console.tickets.cast import known, ticket
@@ -127,3 +130,28 @@ def test_a_search_goes_with_the_filters_own_fields(engine: Engine) -> None:
         ):
             found = page(connection, TicketFilter.parse(query), None, now).rows
             assert [row.id for row in found] == [ids[name] for name in expected.split()], query
+
+
+def test_a_text_that_was_too_common_for_its_index_is_not_asked_of_it_again_at_once(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_engine(postgresql_url)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    monkeypatch.setattr(rarity, "_expected", lambda *given: True)
+
+    def looks_of(words: str) -> int:
+        asked.clear()
+        assert lookup(connection, parse(words)) is None
+        return sum("AS indexed" in statement for statement in asked)
+
+    with engine.begin() as connection:
+        for n in range(MOST + 1):
+            ticket(connection, root_label=f"bolt {n}")
+        assert [looks_of("bolt") for _ in range(3)] == [1, 0, 0]
+        assert [looks_of("label:bolt") for _ in range(2)] == [1, 0], "another question"
+        assert lookup(connection, parse('"bolt 77"')) is not None
+        monkeypatch.setattr(rarity, "KEPT_SECONDS", -1.0)
+        rarity._told.clear()
+        assert [looks_of("bolt") for _ in range(2)] == [1, 1]
+    engine.dispose()
