@@ -11,7 +11,7 @@ from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
 from counterfoil.walks import Scan, walk
 
-from .look import Look, among, at_once, stretch
+from .look import Look, at_once, stretch
 from .tickets import Page
 
 MOST = 10_000
@@ -64,8 +64,7 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Lo
     if look.ids is not None:
         if not look.ids:
             return Number(0)
-        few = select(func.count()).where(among(connection, look.ids), wanted.where(now))
-        return Number(connection.execute(few).scalar_one())
+        return Number(connection.execute(look.number_named()).scalar_one())
     if len(look.scans) > 1 and look.is_bounded:
         inside = at_once([_inside(scan, MOST + 1) for scan in look.scans]).limit(MOST + 1).subquery()
         found = connection.execute(select(func.count()).select_from(inside)).scalar_one()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    func,
     literal,
     literal_column,
     select,
@@ -59,6 +60,15 @@ class Look:
     def ids(self) -> list[int] | None:
         """Ids among which are all of its tickets; None where no index of words tells them."""
         return None if self.is_bounded else lookup(self.connection, self.wanted.search)
+
+    @property
+    def named(self) -> ColumnElement[bool]:
+        """Of the few that an index of its words names, those that the filter means."""
+        return and_(among(self.connection, self.ids or []), self.wanted.where(self.now))
+
+    def number_named(self) -> Select[int]:
+        """How many those are; as a part of another statement, too, it is of all of them."""
+        return select(func.count()).select_from(Ticket).where(self.named).correlate(None)
 
     def walk(self, most: int, place: Place | None = None, forward: bool = True) -> Walked:
         """Up to so many of each walk from a place on, with an id and what they are sorted by."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, select
+from sqlalchemy import Connection, Row, Select, case, func, select
 
 from counterfoil.clock import moment
 from counterfoil.filters import TicketFilter
@@ -64,11 +64,12 @@ def page(
     look = Look(connection, wanted, now)
     order = look.scans[0].order
     place, forward = read_place(cursor, order) if cursor else (None, True)
-    whole = look.ids is not None or (len(look.scans) == 1 and look.is_bounded and not bare)
-    if look.ids is not None:
-        walked = Walked(_among(look, look.ids, place, forward, bare), [])
+    named = look.ids is not None  # an index of the words has found the few that it can be
+    whole = named or (len(look.scans) == 1 and look.is_bounded and not bare)
+    if named:
+        walked = Walked(_among(look, place, forward, bare), [])
     elif whole:
-        walked = Walked(_whole_walk(look, place, forward), [])
+        walked = Walked(_walked_whole(look, look.scans[0], whole_rows(), place, forward), [])
     else:
         walked = look.walk(SIZE + 1, place, forward)
     descending = order.descending == forward
@@ -78,7 +79,7 @@ def page(
     if edge and len(look.scans) > 1:
         found = [row for row in found if _within(Place.of(row, order), edge, descending)]
     more = len(found) > SIZE
-    total = _total(found, place) if look.ids is not None else None
+    total = _total(found, place) if named else None
     rows = found[:SIZE] if whole or bare else _whole(connection, found[:SIZE])
     if not forward and not more and not edge:
         return page(connection, wanted, None, now, bare)  # the list's beginning: whole, not the rest of it
@@ -88,7 +89,7 @@ def page(
         rows.reverse()
         back = f"f.{(Place.of(rows[-1], order) if rows else place or edge).written()}"  # type: ignore[union-attr]
         return Page(rows, back, f"b.{ahead.written()}" if ahead else None, stretched, total, look)
-    if place is None and wanted.q and total is None:
+    if place is None and wanted.q and not named:
         rows = [*_named(connection, wanted, now, {row.id for row in rows}), *rows]
     back_to = Place.of(rows[0], order) if rows else place
     return Page(
@@ -124,25 +125,23 @@ def _whole(connection: Connection, ids: list[TicketRow]) -> list[TicketRow]:
     return [found[row.id] for row in ids if row.id in found]
 
 
-def _whole_walk(look: Look, place: Place | None, forward: bool) -> list[TicketRow]:
-    """A page and one of a single walk that its index bounds, with all that is shown."""
-    (scan,) = look.scans
-    return list(look.connection.execute(walk(scan, whole_rows(), place, forward).limit(SIZE + 1)).all())
+def _walked_whole(
+    look: Look, scan: Scan, shown: Select[Any], place: Place | None, forward: bool
+) -> list[TicketRow]:
+    """A page and one of a single walk that meets only what is wanted, with all that is shown."""
+    return list(look.connection.execute(walk(scan, shown, place, forward).limit(SIZE + 1)).all())
 
 
-def _among(look: Look, ids: list[int], place: Place | None, forward: bool, bare: bool) -> list[TicketRow]:
-    """A page and one of the few that an index of the words has found; each says how many they are."""
-    if not ids:
+def _among(look: Look, place: Place | None, forward: bool, bare: bool) -> list[TicketRow]:
+    """The same of the few that an index of the words has found; each row says how many they are."""
+    if not look.ids:
         return []
     order = look.scans[0].order
-    they = and_(among(look.connection, ids), look.wanted.where(look.now))
-    number: Any = func.count().over()
-    if place:  # of all, not of those beyond it
-        number = select(func.count()).select_from(Ticket).where(they).correlate(None).scalar_subquery()
     shown: Any = select(*sorted_by(order)) if bare else whole_rows()
-    shown = shown.add_columns(number.label("total"))
-    found = walk(Scan("", (they,), (), order), shown, place, forward).limit(SIZE + 1)
-    return list(look.connection.execute(found).all())
+    # From a place on the window sees only what is beyond it.
+    number: Any = look.number_named().scalar_subquery() if place else func.count().over()
+    few = Scan("counterfoil_tickets_pkey", (look.named,), (), order)
+    return _walked_whole(look, few, shown.add_columns(number.label("total")), place, forward)
 
 
 def _total(found: list[TicketRow], place: Place | None) -> int | None:
