@@ -215,9 +215,13 @@ def test_what_a_row_s_button_did_is_taken_back_from_its_toast(
     expect(row(page, id_)).to_contain_text("now pending")
     undo = page.locator("#toasts form [data-undo]")
     expect(undo).to_be_visible()
-    # Until it is answered: to go elsewhere at once would call the act back.
-    with page.expect_response(lambda got: got.request.method == "POST" and got.url.endswith("/undo")):
+    # Until it is answered, and has led back to the list: to go elsewhere at once would call the act back.
+    with (
+        page.expect_navigation(),
+        page.expect_response(lambda got: got.request.method == "POST" and got.url.endswith("/undo")),
+    ):
         page.keyboard.press("u") if by == "u" else undo.click()
+    expect(row(page, id_)).to_contain_text("errored")
     page.goto("/tickets?tab=errored")
     expect(row(page, id_)).to_contain_text("errored")
 
