@@ -12,13 +12,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .clock import stamp
 from .filters import TicketFilter
-from .keyset import Place, beyond, read_place
+from .keyset import Place, read_place
 from .moves import MOVES
 from .operation_asking import WITH_ARGUMENTS
 from .search.lookup import lookup
 from .tables import Operation, OperationItem
 from .ticket import Ticket
-from .walks import Scan
+from .walks import Scan, behind
 from .walks import edge as edge_of
 
 CHUNK = 5000
@@ -48,9 +48,9 @@ def freeze(connection: Connection, operation: Any, chunk: int = CHUNK) -> bool:
     edge = edge_of(connection, scans[number], chunk, place)
     conditions = [*scans[number].bounded, *scans[number].residual, Ticket.moved_at <= operation.asked_at]
     if place:
-        conditions.append(beyond(scans[number].order, place))
+        conditions.append(behind(scans[number], place))
     if edge:
-        conditions.append(beyond(scans[number].order, edge, forward=False, inclusive=True))
+        conditions.append(behind(scans[number], edge, forward=False, inclusive=True))
     connection.execute(_insert(connection, operation, conditions))
     if edge is None and number + 1 == len(scans):
         return _complete(connection, operation)

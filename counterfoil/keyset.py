@@ -82,8 +82,13 @@ def beyond(order: Order, place: Place, forward: bool = True, inclusive: bool = F
         left, right = Ticket.id.expression, place.id
     else:
         left, right = tuple_(getattr(Ticket, order.column), Ticket.id), tuple_(place.key, place.id)
+    return is_beyond(left, right, order.descending == forward, inclusive)
+
+
+def is_beyond(left: Any, right: Any, descending: bool, inclusive: bool) -> ColumnElement[bool]:
+    """Left comes after right, in one direction or the other."""
     found: ColumnElement[bool]
-    if order.descending == forward:
+    if descending:
         found = left <= right if inclusive else left < right
     else:
         found = left >= right if inclusive else left > right

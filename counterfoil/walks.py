@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, false, select, text
 
 from .keyset import Place, beyond, ordering
+from .leading import Lead
 from .search.hoist import hoist
 from .search.of_state import of_state
 from .search.sql import condition
@@ -32,6 +33,8 @@ class Scan:
     order: Order
     state: str | None = None
     """The one state of its rows, if the walk is one of several by state."""
+    lead: Lead | None = None
+    """Part of `bounded`: what the index has before the id."""
 
     @property
     def where(self) -> ColumnElement[bool]:
@@ -49,8 +52,19 @@ def walk(scan: Scan, rows: Select[Any], place: Place | None = None, forward: boo
 
     In the index's order always: else a look over the table would meet the dead rows that a purge leaves.
     """
-    bounds = [beyond(scan.order, place, forward)] if place else []
-    return rows.where(text("1=1"), *scan.bounded, *bounds).order_by(*ordering(scan.order, forward))
+    order = ordering(scan.order, forward)
+    if scan.lead:
+        before = scan.lead.columns[0]
+        order = [before.desc() if scan.order.descending == forward else before.asc(), *order]
+    bounds = [behind(scan, place, forward)] if place else []
+    return rows.where(text("1=1"), *scan.bounded, *bounds).order_by(*order)
+
+
+def behind(scan: Scan, place: Place, forward: bool = True, inclusive: bool = False) -> ColumnElement[bool]:
+    """Of what a walk's index bounds, the rows after a place, as its index alone tells them."""
+    if scan.lead:
+        return scan.lead.beyond(place, scan.order.descending == forward, inclusive)
+    return beyond(scan.order, place, forward, inclusive)
 
 
 def edge(
@@ -92,18 +106,22 @@ def scans_of(wanted: TicketFilter, now: datetime) -> list[Scan]:
         return [Scan(tab.index, bounded, (*tab.residual(now, wanted.window), *narrowing()), tab.order)]
     if by["root"]:
         others = (*tab.conditions(now, wanted.window), *narrowing("root"))
-        return [Scan("counterfoil_tickets_root", (Ticket.root_id == by["root"],), others, NEWEST)]
-    for name, index, applies in (
-        ("batch", "counterfoil_tickets_batch", True),
-        ("error", "counterfoil_tickets_fingerprint", tab.name == "errored"),
-        ("view", "counterfoil_tickets_view_model", bool(tab.state) or tab.name == "all"),
+        lead = Lead((Ticket.root_id,), (by["root"],))
+        return [Scan("counterfoil_tickets_root", (lead.is_met,), others, NEWEST, lead=lead)]
+    for name, index, leading, applies in (
+        ("batch", "counterfoil_tickets_batch", (Ticket.batch_id, Ticket.state), True),
+        ("error", "counterfoil_tickets_fingerprint", (Ticket.fingerprint,), tab.name == "errored"),
+        (
+            *("view", "counterfoil_tickets_view_model", (Ticket.view_model, Ticket.state)),
+            bool(tab.state) or tab.name == "all",
+        ),
     ):
         value = by[name]
         if value and applies:
-            (bound,) = narrow({name: value})
             # A tab that is its state asks for nothing that these indexes do not bound.
             asks = tab.conditions(now, wanted.window) if tab.bound or not tab.state else []
-            return _by_state(index, bound, tab.states, [*asks, *own(name)], found.rest, now)
+            others = (*asks, *own(name))
+            return _by_state(index, leading, _value(name, value), tab.states, others, found.rest, now)
     residual = (*tab.residual(now, wanted.window), *narrowing())
     return [
         Scan(index, tuple(tab.bounded(now, wanted.window, narrow)), residual, tab.order)
@@ -122,8 +140,12 @@ def narrow(by: dict[str, str | None]) -> list[Condition]:
     for name, column in _COLUMNS.items():
         value = by.get(name)
         if value:
-            found.append(column == (int(value) if name == "batch" else value))
+            found.append(column == _value(name, value))
     return found
+
+
+def _value(name: str, written: str) -> int | str:
+    return int(written) if name == "batch" else written
 
 
 _COLUMNS = {
@@ -144,24 +166,22 @@ def _tab(wanted: TicketFilter, hoisted: dict[str, str]) -> Tab:
 
 def _by_state(
     index: str,
-    bound: Condition,
+    leading: tuple[Any, ...],
+    value: int | str,
     states: tuple[str, ...],
-    narrowing: list[Condition],
+    narrowing: tuple[Condition, ...],
     search: Node | None,
     now: datetime,
 ) -> list[Scan]:
     """A walk for each state that the search leaves; where it leaves none, one that finds nothing."""
     able = [state for state in states if search is None or of_state(search, state) is not False]
-    return [
-        Scan(
-            index,
-            (bound, text(f"counterfoil_tickets.state = '{state}'")),
-            (*narrowing, *_asked(search, state, now)),
-            NEWEST,
-            state,
-        )
-        for state in able or states[:1]
-    ]
+    found = []
+    for state in able or states[:1]:
+        lead = Lead(leading, (value, state)[: len(leading)])
+        bounded = (lead.is_met, text(f"counterfoil_tickets.state = '{state}'"))
+        residual = (*narrowing, *_asked(search, state, now))
+        found.append(Scan(index, bounded, residual, NEWEST, state, lead))
+    return found
 
 
 def _asked(search: Node | None, state: str | None, now: datetime) -> list[Condition]:

@@ -27,7 +27,7 @@ from counterfoil.filters import TicketFilter
 from counterfoil.keyset import Place
 from counterfoil.search.lookup import lookup
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, edge, sorted_by, walk
+from counterfoil.walks import Scan, sorted_by, walk
 
 STRETCH = 10_000
 """Rows of an index that one request looks through for what the index cannot bound."""
@@ -71,17 +71,26 @@ class Look:
         return select(func.count()).select_from(Ticket).where(self.named).correlate(None)
 
     def walk(self, most: int, place: Place | None = None, forward: bool = True) -> Walked:
-        """Up to so many of each walk from a place on, with an id and what they are sorted by."""
-        walks = [
-            _walk(number, scan, self.rows, most, place, forward) for number, scan in enumerate(self.scans)
-        ]
+        """Up to so many of each walk from a place on, with an id and what they are sorted by.
+
+        Several share what a request may look through.
+        """
+        share = max(self.rows // len(self.scans), 1)
+        walks = [_walk(number, scan, share, most, place, forward) for number, scan in enumerate(self.scans)]
         rows = list(self.connection.execute(at_once(walks)).all())
-        edges = [
-            edge(self.connection, scan, self.rows, place, forward)
+        cut_short = [
+            scan
             for number, scan in enumerate(self.scans)
             if scan.residual and sum(row.walk == number for row in rows) < most
         ]
-        return Walked(rows, [found for found in edges if found])
+        return Walked(rows, self._edges(cut_short, share, place, forward) if cut_short else [])
+
+    def _edges(self, scans: list[Scan], rows: int, place: Place | None, forward: bool) -> list[Place]:
+        """The place of row number `rows` of each walk that has as many, by its index alone."""
+        order = self.scans[0].order
+        asked = [walk(scan, select(*sorted_by(order)), place, forward) for scan in scans]
+        last = at_once([each.offset(rows - 1).limit(1) for each in asked])
+        return [Place.of(row, order) for row in self.connection.execute(last)]
 
 
 def at_once(walks: list[Select[Any]]) -> Any:

@@ -124,6 +124,25 @@ def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
         assert looks == 11
 
 
+def test_several_walks_look_through_no_more_between_them_than_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
+    with engine.connect() as connection:
+        oldest = ticket(connection, "failed", view_model="V", attempts=9)
+        for _ in range(80):
+            ticket(connection, "done", view_model="V")
+            ticket(connection, "failed", view_model="V")
+        now = database_now(connection)
+        wanted = TicketFilter(q="view:V attempts:>2 (state:done or state:failed)")
+        looks, cursor, rows = 0, None, []
+        while not looks or cursor:
+            found = page(connection, wanted, cursor, now)
+            rows += [row.id for row in found.rows]
+            looks, cursor = looks + 1, found.next
+        assert (rows, looks) == ([oldest], 2)
+
+
 def test_delayed_ones_stand_behind_no_mass_that_waits_for_another_try(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

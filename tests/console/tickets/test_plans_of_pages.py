@@ -15,6 +15,7 @@ from console.queries.put_off import put_off
 from console.queries.tickets import SIZE, database_now, page
 from counterfoil.filters import TicketFilter
 from counterfoil.tabs import TABS
+from tests.console.tickets.conftest import COUNT
 from worker.scheduler import flow
 
 pytestmark = pytest.mark.alone
@@ -110,6 +111,19 @@ def test_a_bare_tab_uses_its_own_index(large: Connection, tab: str) -> None:
     plan = plans(large, TicketFilter(tab=tab), None, "page")[0]  # what is shown of them may be read by id
     for index, _ in TABS[tab].walks:
         assert index in plan
+
+
+@pytest.mark.parametrize("field", ["view=View1", "batch=7", "root=Customer!7", "tab=errored&error=absent"])
+def test_by_the_id_a_walk_reads_its_own_index_however_far_on(large: Connection, field: str) -> None:
+    """The primary key has the same order and all tickets; the planner likes it none the less."""
+    wanted = TicketFilter.parse(f"{field}&q=attempts:>90")
+    names = {scan.index for scan in wanted.scans(NOW)}
+    assert len(names) == 1
+    for cursor in (None, *(f"{way}.{COUNT // part}" for way in "fb" for part in (1, 2, 4, 20, 100))):
+        for plan in plans(large, wanted, cursor, "page"):
+            used = re.findall(r"(?:using|INDEX) (counterfoil_\w+)", plan)
+            # What runs is a handful, which may be sorted.
+            assert set(used) - {"counterfoil_tickets_running"} == names, (cursor, plan)
 
 
 def test_clean_receipts_leaving_are_counted_by_the_purges_index(large: Connection) -> None:
