@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Select, literal_column, or_, select, table, t
 from sqlalchemy import column as column_of
 
 from ..ticket import Ticket
+from .rarity import are_common, were_common
 from .sql import like
 
 MOST_BEHIND = 10_000
@@ -33,7 +34,9 @@ def find(
 
     None, too, while the index is far behind, and for a text that FTS5 takes in another way.
     """
-    if not all(map(_is_known, words)) or connection.execute(_BEHIND).scalar_one() > MOST_BEHIND:
+    if not all(map(_is_known, words)) or are_common(connection, columns, words):
+        return None
+    if connection.execute(_BEHIND).scalar_one() > MOST_BEHIND:
         return None
     bear = or_(*(like(_COLUMNS[column], words) for column in columns))
     # Each that is due is looked up by its id: to IN a planner might prefer some index of the tickets.
@@ -45,7 +48,10 @@ def find(
     # One statement, one moment: what the indexer moves meanwhile is in both places or in one.
     each = [query.limit(most + 1).subquery().select() for query in queries]
     found = set(connection.execute(union_all(*each)).scalars().all())
-    return found if len(found) <= most else None
+    if len(found) <= most:
+        return found
+    were_common(connection, columns, words)
+    return None
 
 
 def _is_known(letter: str) -> bool:

@@ -1,7 +1,8 @@
-"""How common PostgreSQL's statistics say a text is, asked before its trigram index is read.
+"""Which texts are too common to be asked of an index of texts.
 
 A trigram index reads every row that it finds before the first is shown, so a common text would cost what a
-scan costs. The planner knows which are common from the sample that ANALYZE took.
+scan costs. PostgreSQL's planner is asked before, by the sample that ANALYZE took; SQLite's index stops where
+it has found too many. Either answer is remembered for half a minute.
 """
 
 import time
@@ -19,6 +20,7 @@ _TABLE = "SELECT id FROM counterfoil_tickets"
 KEPT_SECONDS = 30.0
 MOST_KEPT = 500
 _told: WeakKeyDictionary[Engine, dict[tuple[tuple[str, ...], str], tuple[float, bool]]] = WeakKeyDictionary()
+"""Until when it holds that such queries find few of such a pattern, or not."""
 
 
 def are_rare(connection: Connection, queries: Sequence[str], pattern: str) -> bool:
@@ -27,17 +29,27 @@ def are_rare(connection: Connection, queries: Sequence[str], pattern: str) -> bo
     What it said is kept for half a minute: it changes with ANALYZE alone, and a page, its number and the rows
     that an open list asks for again all ask the same.
     """
-    until, rare = _told.get(connection.engine, {}).get((tuple(queries), pattern), (0.0, False))
-    if until > time.monotonic():
-        return rare
+    kept = _kept(connection, queries, pattern)
+    if kept is not None:
+        return kept
     rare = _expected(connection, queries, pattern)
     _keep(connection, queries, pattern, rare)
     return rare
 
 
+def are_common(connection: Connection, queries: Sequence[str], pattern: str) -> bool:
+    """Whether an index has found too many of it, less than half a minute ago."""
+    return _kept(connection, queries, pattern) is False
+
+
 def were_common(connection: Connection, queries: Sequence[str], pattern: str) -> None:
-    """The planner was wrong: they are more than anybody wants. Kept as long as its word is."""
+    """They are more than anybody wants, whatever the planner thought. Kept as long as its word is."""
     _keep(connection, queries, pattern, rare=False)
+
+
+def _kept(connection: Connection, queries: Sequence[str], pattern: str) -> bool | None:
+    until, rare = _told.get(connection.engine, {}).get((tuple(queries), pattern), (0.0, False))
+    return rare if until > time.monotonic() else None
 
 
 def _keep(connection: Connection, queries: Sequence[str], pattern: str, rare: bool) -> None:

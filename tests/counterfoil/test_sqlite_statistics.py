@@ -35,9 +35,14 @@ def plan(engine: Engine, query: str) -> str:
             "purge",
         ),
         (
-            "SELECT id FROM counterfoil_tickets WHERE state = 'errored' AND done IS NOT NULL "
+            "SELECT id FROM counterfoil_tickets WHERE state = 'failed' AND done IS NOT NULL "
             "ORDER BY done DESC, id DESC LIMIT 50",
             "final",
+        ),
+        (
+            "SELECT error FROM counterfoil_tickets WHERE state = 'errored' AND done IS NOT NULL "
+            "ORDER BY done DESC, id DESC LIMIT 50",
+            "errored",
         ),
         (
             f"SELECT count(*) FROM counterfoil_tickets WHERE {UNCLAIMED} AND due_at > {NOW}",

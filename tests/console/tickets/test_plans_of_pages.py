@@ -110,7 +110,18 @@ def test_no_list_walks_the_table_and_none_that_its_index_bounds_is_sorted(
 def test_a_bare_tab_uses_its_own_index(large: Connection, tab: str) -> None:
     plan = plans(large, TicketFilter(tab=tab), None, "page")[0]  # what is shown of them may be read by id
     for index, _ in TABS[tab].walks:
-        assert index in plan
+        # On SQLite what is looked for among failures stands beside their order.
+        assert index in plan or (tab == "errored" and "counterfoil_tickets_errored" in plan)
+
+
+def test_words_among_failures_are_compared_in_the_order_of_their_end(large: Connection) -> None:
+    """And on SQLite without their rows, which to reach took five times as long as all the rest."""
+    wanted = TicketFilter(q="state:errored OSError queue:q1 attempts:<9")
+    index = {
+        "sqlite": "COVERING INDEX counterfoil_tickets_errored",
+        "postgresql": "counterfoil_tickets_final",
+    }
+    assert index[large.dialect.name] in plans(large, wanted, None, "count")[-1]
 
 
 @pytest.mark.parametrize("field", ["view=View1", "batch=7", "root=Customer!7", "tab=errored&error=absent"])
