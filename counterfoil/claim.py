@@ -81,17 +81,22 @@ def found(drain: DrainLease, row: Sequence[Any] | None, began: float) -> Claimed
     return claimed
 
 
-def claim(connection: Connection, drain: DrainLease) -> Claimed | None:
+def claim(connection: Connection, drain: DrainLease, waited: bool = False) -> Claimed | None:
     """Claim one due ticket of the drain's queue in transactions of its own; None when there is none.
 
-    `connection` is the worker's own, READ COMMITTED, in no transaction; it is in none afterwards.
+    `connection` is the worker's own, READ COMMITTED, in no transaction; it is in none afterwards. `waited`:
+    there was none a moment ago, so it is looked for before anything is written.
     """
     try:
         if connection.dialect.name == "sqlite":
-            return _claim_sqlite(connection, drain)
-        return _claim_postgresql(connection, drain)
-    finally:
+            claimed = _claim_sqlite(connection, drain)
+        else:
+            claimed = _claim_postgresql(connection, drain, waited)
+    except BaseException:
         connection.rollback()
+        raise
+    connection.commit()  # where nothing was claimed: by a rollback psycopg forgets what it has prepared
+    return claimed
 
 
 def claim_within(connection: Connection, drain: DrainLease) -> Claimed | None:
@@ -113,8 +118,8 @@ def _take(connection: Connection, drain: DrainLease, ticket_id: int, began: floa
     return claimed
 
 
-def _claim_postgresql(connection: Connection, drain: DrainLease) -> Claimed | None:
-    if riding := ride(connection, drain):
+def _claim_postgresql(connection: Connection, drain: DrainLease, waited: bool) -> Claimed | None:
+    if not waited and (riding := ride(connection, drain)):
         connection.commit()
         return riding
     skipped: list[int] = []

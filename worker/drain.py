@@ -87,7 +87,7 @@ class Drain:
                     self._look(connection)
                     if self._is_over():
                         break
-                    following = claim(connection, self.lease)
+                    following = claim(connection, self.lease, waited=self._stayed)
                     if following is None:
                         # Lanes may wait with nobody running in them: look once.
                         repaired, was_repaired = True, repaired

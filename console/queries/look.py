@@ -31,6 +31,8 @@ from counterfoil.walks import Scan, sorted_by, walk
 
 STRETCH = 10_000
 """Rows of an index that one request looks through for what the index cannot bound."""
+A_PAGE_S = 2
+"""The part of them that a page looks through: to show what it has found takes as long again."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Look:
 
         Several share what a request may look through.
         """
-        share = max(self.rows // len(self.scans), 1)
+        share = max(self.rows // A_PAGE_S // len(self.scans), 1)
         walks = [_walk(number, scan, share, most, place, forward) for number, scan in enumerate(self.scans)]
         rows = list(self.connection.execute(at_once(walks)).all())
         cut_short = [

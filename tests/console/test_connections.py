@@ -1,8 +1,10 @@
-"""The console's connections to PostgreSQL: one that was cut while it rested is noticed before it is used."""
+"""The console's connections to PostgreSQL: what is prepared stays, and a cut one is noticed in time."""
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, text
 
+from console.database import db
 from tests.console.browser import Browser
 
 CUT = text(
@@ -39,3 +41,12 @@ def test_one_that_was_just_used_is_not_asked_and_its_loss_is_told_once(
     assert _cut(engine) >= 1
     assert otto.get("/tickets").status_code == 503
     assert otto.get("/tickets").status_code == 200
+
+
+def test_what_a_page_asks_stays_prepared_from_one_request_to_the_next(otto: Browser, console: Flask) -> None:
+    for _ in range(8):  # the driver prepares what it has sent five times, and forgets it by a rollback
+        assert otto.get("/tickets?tab=errored").status_code == 200
+    with console.app_context(), db.engine.connect() as connection:  # the one that was used last
+        prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+    assert any("counterfoil_tickets" in statement for statement in prepared)
+    assert any("counterfoil_sessions" in statement for statement in prepared)

@@ -279,3 +279,30 @@ def test_a_claim_on_an_idle_queue_takes_no_write_lock(sqlite_url: str) -> None:
         assert claim(connection, DrainLease("d", "default", 1)) is None
     engine.dispose()
     assert not any(sql.startswith("BEGIN") for sql in statements)
+
+
+def test_a_claim_that_finds_nothing_leaves_the_next_one_prepared(postgresql_url: str) -> None:
+    from counterfoil.database import make_engine
+
+    engine = make_engine(postgresql_url)
+    with engine.connect() as connection:
+        for _ in range(8):  # psycopg prepares what it has sent five times, and forgets it by a rollback
+            assert claim(connection, DrainLease("d", "default", 1)) is None
+        found = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+    engine.dispose()
+    assert any("SET state = 'running'" in statement for statement in found)
+
+
+def test_after_waiting_nothing_is_written_before_there_is_something_to_claim(bench: Bench) -> None:
+    bench.work("T.plain")
+    bench.work("T.laned")
+    drain = bench.lease()
+    written: list[str] = []
+    event.listen(bench.engine, "before_cursor_execute", lambda *given: written.append(given[2]))
+    with bench.engine.connect() as connection:
+        assert claim(connection, drain, waited=True) is None
+        assert [statement.split()[0] for statement in written] == ["SELECT"]
+        opened = [bench.open("T.plain"), bench.open("T.laned", lane="L")]
+        found = [claim(connection, drain, waited=True) for _ in opened]
+        assert [claimed and claimed.id for claimed in found] == opened
+        assert claim(connection, drain, waited=True) is None

@@ -106,7 +106,7 @@ def _read(connection: Connection, wanted: TicketFilter, now: datetime) -> tuple[
 def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.look.STRETCH", 100)
+    monkeypatch.setattr("console.queries.look.STRETCH", 200)
     with engine.connect() as connection:
         many(connection, 1000)
         oldest = ticket(connection, root_label="the §§")  # too short for an index of words
@@ -127,7 +127,7 @@ def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
 def test_several_walks_look_through_no_more_between_them_than_one(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.look.STRETCH", 100)
+    monkeypatch.setattr("console.queries.look.STRETCH", 200)
     with engine.connect() as connection:
         oldest = ticket(connection, "failed", view_model="V", attempts=9)
         for _ in range(80):

@@ -16,6 +16,7 @@ from console.queries.tickets import SIZE, database_now, page
 from counterfoil.filters import TicketFilter
 from counterfoil.tabs import TABS
 from tests.console.tickets.conftest import COUNT
+from tests.console.tickets.explaining import plans_of
 from worker.scheduler import flow
 
 pytestmark = pytest.mark.alone
@@ -39,15 +40,13 @@ def plans(connection: Connection, wanted: TicketFilter, cursor: str | None, read
             number(connection, wanted, now)
     finally:
         event.remove(engine, "before_cursor_execute", note)
-    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
     found = []
     for statement, parameters in sent:
         if statement.startswith("SET"):
             connection.exec_driver_sql(statement)  # what the next is planned by
         if statement.startswith(("EXPLAIN", "SET")):
             continue
-        rows = connection.exec_driver_sql(explain + statement, parameters).all()  # type: ignore[arg-type]
-        found.append("\n".join(str(row[-1]) for row in rows))
+        found += plans_of(connection, statement, parameters)
     connection.rollback()
     return found
 

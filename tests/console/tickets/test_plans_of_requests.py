@@ -13,6 +13,7 @@ from console.database import db
 from counterfoil.settings import Settings
 from tests.console.browser import Browser
 from tests.console.conftest import KEY, enter
+from tests.console.tickets.explaining import plans_of
 
 pytestmark = pytest.mark.alone
 
@@ -70,7 +71,7 @@ def test_no_request_reads_a_growing_table_from_end_to_end(otto: Browser) -> None
                     connection.exec_driver_sql(statement)
                 if not statement.lstrip().startswith(("SELECT", "WITH")):
                     continue
-                plan = _plan(connection, statement, parameters)
+                plan = "\n".join(plans_of(connection, statement, parameters))
                 assert not re.search(rf"Seq Scan on counterfoil_({GROWING})\b", plan), (address, plan)
                 # SQLite calls it a scan, too, when rows are read by their id, newest first, up to a limit.
                 if "LIMIT" not in statement or "TEMP B-TREE" in plan:
@@ -81,9 +82,3 @@ def test_no_request_reads_a_growing_table_from_end_to_end(otto: Browser) -> None
                 walked += 1
     assert walked > 100
     assert of_texts == (engine.dialect.name == "sqlite"), "whether the index of texts was asked"
-
-
-def _plan(connection: Connection, statement: str, parameters: object) -> str:
-    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
-    rows = connection.exec_driver_sql(explain + statement, parameters)  # type: ignore[arg-type]
-    return "\n".join(str(row[-1]) for row in rows)
