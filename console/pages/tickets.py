@@ -29,8 +29,9 @@ from ..ticket_rows import changes_with, shown
 from ..ticket_words import bulk_verbs
 from ..undeclared import undeclared
 
-NOT_THE_FILTERS = ("cursor", "ids", "number")
-"""What else an address has: a place, the rows of a live page, and whether to count before answering."""
+NOT_THE_FILTERS = ("cursor", "ids", "number", "counted")
+"""What else an address has: a place, the rows of a live page, whether to count before answering, and how far
+it was counted."""
 _WAITING = {"held", "pending", "errored"}
 
 
@@ -87,7 +88,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "paused": _pauses(connection, wanted, found, now),
         "submit_token": secrets.token_urlsafe(24),
         "rows_url": _rows_url(wanted),
-        "number_url": url_for("tickets.number") + "?" + wanted.query(),
+        "number_url": _number_url(wanted),
         "here": url_for("tickets") + said_fields(),
     }
 
@@ -156,13 +157,15 @@ def rows() -> Any:
 
 
 def number() -> Response:
-    """How many tickets a filter means: what a page asks for once it is shown."""
+    """How many tickets a filter means: what a page asks for once it is shown, and what that goes on with."""
+    begun = request.args.get("counted", "")
     try:
         wanted = wanted_of(request.args)
-    except FilterError as complaint:
+        found = counts.number(db.session.connection(), wanted, g.user.now, begun=begun)
+    except (FilterError, CursorError) as complaint:
         return unfit("tickets/complaint.html", **_told(complaint))
-    found = counts.number(db.session.connection(), wanted, g.user.now)
-    return answer("tickets/number.html", matching=found)
+    rest = f"{_number_url(wanted)}&counted={found.begun.written()}" if found.begun else None
+    return answer("tickets/number.html", matching=found, goes_on=rest)
 
 
 def words() -> Response:
@@ -181,6 +184,10 @@ def shown_ids(written: str) -> list[int]:
 
 def _numbers(connection: Connection) -> counts.TabCounts:
     return counts.tab_counts(connection, g.user.now, g.user.counts, g.user.sampled_at)
+
+
+def _number_url(wanted: TicketFilter) -> str:
+    return url_for("tickets.number") + "?" + wanted.query()
 
 
 def _rows_url(wanted: TicketFilter) -> str:

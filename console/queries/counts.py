@@ -1,21 +1,44 @@
-"""How many: from the sampler's last snapshot, else counted to a bound. No request counts further."""
+"""How many: from the sampler's last snapshot, else counted to a bound. No request counts further.
 
-from dataclasses import dataclass
+What no index bounds is counted a stretch a request: each number says where the next one goes on.
+"""
+
+import re
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import TicketFilter
+from counterfoil.keyset import CursorError, Place, read_place
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, walk
+from counterfoil.walks import Scan, edge, walk
 
 from .look import Look, at_once, stretch
 from .tickets import Page
 
 MOST = 10_000
+MOST_LOOKED = 100_000
+"""Rows that are looked through for one number, by as many requests as that takes."""
 STALE = timedelta(seconds=10)
+
+_BEGUN = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,2})\.(.*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far a number has come: found, rows looked through, which of the filter's walks, its last row."""
+
+    n: int = 0
+    looked: int = 0
+    walk: int = 0
+    place: Place | None = None
+
+    def written(self) -> str:
+        """As it stands in an address."""
+        return f"{self.n}.{self.looked}.{self.walk}.{self.place.written() if self.place else ''}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +47,8 @@ class Number:
 
     n: int
     more: bool = False
+    begun: Begun | None = field(default=None, compare=False)
+    """Where another request goes on."""
 
     def __add__(self, other: "Number") -> "Number":
         return Number(self.n + other.n, self.more or other.more)
@@ -55,10 +80,17 @@ def is_stale(counts: TabCounts, now: datetime) -> bool:
     return counts.at is not None and now - counts.at > STALE
 
 
-def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Look | None = None) -> Number:
-    """How many tickets a filter means, exact to 10,000; less where only a stretch was looked through.
+def number(
+    connection: Connection,
+    wanted: TicketFilter,
+    now: datetime,
+    look: Look | None = None,
+    begun: str = "",
+) -> Number:
+    """How many tickets a filter means, exact to 10,000; what no index bounds a stretch at a time.
 
-    `look`: that of its page, which has asked some of it.
+    `look`: that of its page, which has asked some of it. `begun`: where an earlier number ended. Raises
+    CursorError for what is no such place.
     """
     look = look or Look(connection, wanted, now)
     if look.ids is not None:
@@ -69,13 +101,36 @@ def number(connection: Connection, wanted: TicketFilter, now: datetime, look: Lo
         inside = at_once([_inside(scan, MOST + 1) for scan in look.scans]).limit(MOST + 1).subquery()
         found = connection.execute(select(func.count()).select_from(inside)).scalar_one()
         return Number(min(found, MOST), found > MOST)
-    total, left = Number(0), look.rows
-    for scan in look.scans:
-        if total.n >= MOST or left <= 0:
-            return Number(total.n, True)
-        of_it, seen = _number(look, scan, MOST - total.n, left)
-        total, left = total + of_it, left - seen
-    return total
+    return _gone_on(look, _read(begun, look.scans) if begun else Begun())
+
+
+def _read(written: str, scans: list[Scan]) -> Begun:
+    found = _BEGUN.fullmatch(written)
+    if not found or int(found[3]) >= len(scans):
+        raise CursorError(written)
+    place = read_place(f"f.{found[4]}", scans[0].order)[0] if found[4] else None
+    return Begun(int(found[1]), int(found[2]), int(found[3]), place)
+
+
+def _gone_on(look: Look, begun: Begun) -> Number:
+    """The number after one more stretch."""
+    n, left, place = begun.n, look.rows, begun.place
+    for at, scan in list(enumerate(look.scans))[begun.walk :]:
+        if n >= MOST:
+            return Number(MOST, True)
+        if left <= 0:
+            return _cut_short(Begun(n, begun.looked + look.rows, at))
+        of_it, seen, end = _number(look, scan, MOST - n, left, place)
+        n, left, place = n + of_it.n, left - seen, None
+        if of_it.more or (end and n >= MOST):
+            return Number(MOST, True)
+        if end:
+            return _cut_short(Begun(n, begun.looked + look.rows, at, end))
+    return Number(n)
+
+
+def _cut_short(rest: Begun) -> Number:
+    return Number(rest.n, True, rest if rest.looked < MOST_LOOKED else None)
 
 
 def of_page(found: Page) -> Number | None:
@@ -92,16 +147,19 @@ def _counted(connection: Connection, tab: str, now: datetime) -> Number:
     return found + number(connection, TicketFilter(tab="leaving"), now) if tab == "expiring" else found
 
 
-def _number(look: Look, scan: Scan, most: int, rows: int) -> tuple[Number, int]:
-    """How many of one walk, and how many rows it took of those that a request may look through."""
+def _number(
+    look: Look, scan: Scan, most: int, rows: int, place: Place | None
+) -> tuple[Number, int, Place | None]:
+    """How many of one walk, how many rows of those that a request may look through, and where they ended."""
     if not scan.residual:
         inside = _inside(scan, most + 1).subquery()
         found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
-        return Number(min(found, most), found > most), 0
-    part = stretch(scan, rows).subquery()
+        return Number(min(found, most), found > most), 0, None
+    part = stretch(scan, rows, place).subquery()
     both = select(func.count(part.c.passes), func.count()).select_from(part)
     found, seen = look.connection.execute(both).one()
-    return Number(min(found, most), found > most or seen == rows), seen
+    end = edge(look.connection, scan, rows, place) if seen == rows else None
+    return Number(min(found, most), found > most), seen, end
 
 
 def _inside(scan: Scan, most: int) -> Select[Any]:

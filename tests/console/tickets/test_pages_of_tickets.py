@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from console.queries.counts import Number, number, tab_counts
 from console.queries.tickets import SIZE, by_ids, database_now, page
@@ -106,7 +106,7 @@ def _read(connection: Connection, wanted: TicketFilter, now: datetime) -> tuple[
 def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.look.STRETCH", 200)
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
     with engine.connect() as connection:
         many(connection, 1000)
         oldest = ticket(connection, root_label="the §§")  # too short for an index of words
@@ -127,7 +127,7 @@ def test_a_look_that_is_cut_short_says_so_and_can_be_read_on(
 def test_several_walks_look_through_no_more_between_them_than_one(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.queries.look.STRETCH", 200)
+    monkeypatch.setattr("console.queries.look.STRETCH", 100)
     with engine.connect() as connection:
         oldest = ticket(connection, "failed", view_model="V", attempts=9)
         for _ in range(80):
@@ -141,6 +141,54 @@ def test_several_walks_look_through_no_more_between_them_than_one(
             rows += [row.id for row in found.rows]
             looks, cursor = looks + 1, found.next
         assert (rows, looks) == ([oldest], 2)
+
+
+@pytest.mark.parametrize("search", ["attempts:<2", "view:V attempts:<2", "state:pending attempts:<2"])
+def test_what_no_index_bounds_is_counted_a_stretch_a_request_and_exactly_in_the_end(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, search: str
+) -> None:
+    monkeypatch.setattr("console.queries.look.STRETCH", 40)
+    with engine.connect() as connection:
+        for n in range(50):
+            ticket(connection, "pending", view_model="V", claims=n % 2)
+            ticket(connection, "errored", view_model="V", attempts=n % 3 + 1)
+            ticket(connection, "failed", view_model="W")
+        now = database_now(connection)
+        wanted = TicketFilter(q=search)
+        everything = connection.execute(select(func.count()).where(wanted.where(now))).scalar_one()
+        steps = [number(connection, wanted, now)]
+        while begun := steps[-1].begun:
+            assert steps[-1].more
+            steps.append(number(connection, wanted, now, begun=begun.written()))
+        assert steps[-1] == Number(everything)
+        assert (
+            len(steps) == {"attempts:<2": 4, "view:V attempts:<2": 3, "state:pending attempts:<2": 2}[search]
+        )
+        monkeypatch.setattr("console.queries.counts.MOST_LOOKED", 40)
+        assert number(connection, wanted, now).begun is None
+
+
+@pytest.mark.parametrize("found", [7, 10, 11])
+def test_a_number_that_goes_on_ends_at_the_most_that_is_counted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, found: int
+) -> None:
+    monkeypatch.setattr("console.queries.look.STRETCH", 5)
+    monkeypatch.setattr("console.queries.counts.MOST", 10)
+    with engine.connect() as connection:
+        for _ in range(found):
+            ticket(connection, "errored", attempts=1)
+        now = database_now(connection)
+        wanted = TicketFilter(q="state:errored attempts:<2")
+        step = number(connection, wanted, now)
+        while step.begun:
+            step = number(connection, wanted, now, begun=step.begun.written())
+        assert (step.n, step.more) == (min(found, 10), found >= 10)
+
+
+@pytest.mark.parametrize("begun", ["x", "1.2.9.5", "1.2.0.f", "1.2.0.1764.17", "9" * 12 + ".1.0."])
+def test_a_number_goes_on_from_no_place_that_is_none(engine: Engine, begun: str) -> None:
+    with engine.connect() as connection, pytest.raises(CursorError, match="no place in this list"):
+        number(connection, TicketFilter(q="attempts:<2"), database_now(connection), begun=begun)
 
 
 def test_delayed_ones_stand_behind_no_mass_that_waits_for_another_try(

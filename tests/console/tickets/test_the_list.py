@@ -90,6 +90,23 @@ def test_a_searchs_number_is_asked_for_after_its_list(otto: Browser, engine: Eng
     assert "number=yes" not in following[1]
 
 
+def test_a_number_that_is_not_at_its_end_asks_for_the_rest(
+    otto: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.queries.look.STRETCH", 40)
+    with engine.connect() as connection:
+        many(connection, 60)
+    first = otto.get("/tickets/number?q=attempts%3A%3C2").text
+    assert "40+ tickets" in first
+    rest = re.search(r'hx-get="([^"]+)" hx-trigger="load" hx-target="this" hx-swap="outerHTML">40', first)
+    assert rest
+    last = otto.get(rest[1].replace("&amp;", "&")).text
+    assert '<span id="matching">60 tickets</span>' in last
+    nonsense = otto.get("/tickets/number?q=attempts%3A%3C2&counted=backwards")
+    assert nonsense.status_code == 422
+    assert "backwards" in nonsense.text
+
+
 def test_the_number_of_a_search_that_makes_no_sense_is_refused_by_name(otto: Browser) -> None:
     answer = otto.get("/tickets/number?q=state%3Aasleep")
     assert answer.status_code == 422
