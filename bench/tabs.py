@@ -97,6 +97,15 @@ def keep_open(person: Person, tabs: int, over: Event, told: "Queue[dict[str, int
     told.put(dict(did))
 
 
+def rows_shown(listed: str) -> str:
+    """Where a list asks again for the rows that it shows."""
+    found = ROWS.search(listed)
+    assert found, "the list has no rows"
+    address = html.unescape(found[1])
+    mark = "&" if "?" in address and not address.endswith("?") else ""
+    return address + mark + "ids=" + ".".join(ROW.findall(listed))
+
+
 class Tab(threading.Thread):
     """An open list as a browser keeps it: a thread hears its stream, this one fetches its rows."""
 
@@ -141,12 +150,7 @@ class Tab(threading.Thread):
 
     def _open(self) -> str:
         """Load the list; where it asks for the rows that it shows."""
-        listed = self.person.read("/tickets")[1]
-        found = ROWS.search(listed)
-        assert found, "the list has no rows"
-        address = html.unescape(found[1])
-        mark = "&" if "?" in address and not address.endswith("?") else ""
-        return address + mark + "ids=" + ".".join(ROW.findall(listed))
+        return rows_shown(self.person.read("/tickets")[1])
 
     def _follow(self, path: str, tag: str) -> str:
         """Ask for the rows as a browser does that has them by this tag; their tag now."""
