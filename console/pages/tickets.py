@@ -204,10 +204,11 @@ def _is_whole_tab(wanted: TicketFilter) -> bool:
 def matching(wanted: TicketFilter, found: Page, numbers: counts.TabCounts) -> counts.Number | None:
     """How many tickets the filter means, where that is known: the tab's own number unless it is narrowed.
 
-    A page may have looked already as far as a count would. None: a count looks through thousands of rows, and
-    the page does not wait for it.
+    A page may have seen them all. None: a count looks through thousands of rows, and the page does not wait
+    for it.
     """
-    if (seen := counts.of_page(found)) is not None:
+    seen = counts.of_page(found)
+    if seen and not seen.more:
         return seen
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
         return None

@@ -102,6 +102,9 @@ def test_a_number_that_is_not_at_its_end_asks_for_the_rest(
     assert rest
     last = otto.get(rest[1].replace("&amp;", "&")).text
     assert '<span id="matching">60 tickets</span>' in last
+    nothing_yet = otto.get("/tickets?q=attempts%3A%3E9").text
+    assert "Search further" in nothing_yet
+    assert '<span id="matching" hx-get="/tickets/number?q=attempts%3A%3E9" hx-trigger="load"' in nothing_yet
     nonsense = otto.get("/tickets/number?q=attempts%3A%3C2&counted=backwards")
     assert nonsense.status_code == 422
     assert "backwards" in nonsense.text
