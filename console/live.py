@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from .answers import unfit
-from .database import db
+from .database import db, give_back
 from .queries.markers import TOPICS, markers
 from .stopping import STOP
 
@@ -98,6 +98,7 @@ class Changes:
             try:
                 with self.engine.connect() as connection:
                     found = markers(connection)
+                    connection.commit()  # by a rollback psycopg forgets what it has prepared for the pages
             except SQLAlchemyError as error:
                 log.warning("no live changes: %s", type(error).__name__)
                 STOP.wait(AWAY_SECONDS)
@@ -125,7 +126,7 @@ def live() -> Response:
         complaint = f"topics={','.join(unknown)[:80]!r}: use some of {', '.join(TOPICS)}"
         return unfit("tickets/unfit.html", complaint=complaint, search=None)
     changes: Changes = current_app.extensions["counterfoil_changes"]
-    db.session.remove()  # a stream holds a thread, and no connection
+    give_back()  # a stream holds a thread, and no connection
     session_id: str = g.user.session_id
     if STOP.is_set() or not changes.enter(session_id):
         return Response(status=204, headers={"Retry-After": "5"})

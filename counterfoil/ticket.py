@@ -191,7 +191,7 @@ class Ticket(Base):
         ),
         _covering(
             "errored",
-            "state done id error root_label view_model root_id token queue priority attempts",
+            "state done id queue priority attempts view_model root_id token root_label error",
             "state = 'errored' AND done IS NOT NULL",
         ),
         _trigram("label", "root_label", "root_label IS NOT NULL AND state <> 'running'"),

@@ -67,12 +67,16 @@ def behind(scan: Scan, place: Place, forward: bool = True, inclusive: bool = Fal
     return beyond(scan.order, place, forward, inclusive)
 
 
+def row_at(scan: Scan, number: int, place: Place | None = None, forward: bool = True) -> Select[Any]:
+    """What row `number` of a walk is sorted by."""
+    return walk(scan, select(*sorted_by(scan.order)), place, forward).offset(number - 1).limit(1)
+
+
 def edge(
     connection: Connection, scan: Scan, rows: int, place: Place | None, forward: bool = True
 ) -> Place | None:
     """The place of row number `rows` of a walk from a place on; None if it has fewer. By the index alone."""
-    query = walk(scan, select(*sorted_by(scan.order)), place, forward).offset(rows - 1).limit(1)
-    found = connection.execute(query).first()
+    found = connection.execute(row_at(scan, rows, place, forward)).first()
     return Place.of(found, scan.order) if found else None
 
 

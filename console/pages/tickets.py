@@ -78,6 +78,7 @@ def context(connection: Connection, wanted: TicketFilter, found: Page, now: date
         "numbers": numbers,
         "stale": counts.is_stale(numbers, now),
         "matching": number,
+        "goes_on": _goes_on(wanted, number),
         "tabs": tab_addresses(wanted),
         "queues": offers.names.queues(wanted.queue),
         "view_models": offers.names.view_models(wanted.view),
@@ -162,10 +163,9 @@ def number() -> Response:
     try:
         wanted = wanted_of(request.args)
         found = counts.number(db.session.connection(), wanted, g.user.now, begun=begun)
-    except (FilterError, CursorError) as complaint:
+    except FilterError as complaint:
         return unfit("tickets/complaint.html", **_told(complaint))
-    rest = f"{_number_url(wanted)}&counted={found.begun.written()}" if found.begun else None
-    return answer("tickets/number.html", matching=found, goes_on=rest)
+    return answer("tickets/number.html", matching=found, goes_on=_goes_on(wanted, found))
 
 
 def words() -> Response:
@@ -190,6 +190,11 @@ def _number_url(wanted: TicketFilter) -> str:
     return url_for("tickets.number") + "?" + wanted.query()
 
 
+def _goes_on(wanted: TicketFilter, number: counts.Number | None) -> str | None:
+    """Where a number that is not at its end is counted on."""
+    return f"{_number_url(wanted)}&counted={number.begun.written()}" if number and number.begun else None
+
+
 def _rows_url(wanted: TicketFilter) -> str:
     cursor = request.args.get("cursor")
     written = wanted.query() + (f"&cursor={cursor}" if cursor else "")
@@ -207,8 +212,7 @@ def matching(wanted: TicketFilter, found: Page, numbers: counts.TabCounts) -> co
     A page may have seen them all. None: a count looks through thousands of rows, and the page does not wait
     for it.
     """
-    seen = counts.of_page(found)
-    if seen and not seen.more:
+    if (seen := counts.of_page(found)) is not None:
         return seen
     if wanted.is_narrowed or wanted.tab not in numbers.of or wanted.tab == "expiring":
         return None

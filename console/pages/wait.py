@@ -4,7 +4,7 @@ from flask import Flask, Response, current_app, request
 
 from counterfoil.waiting_pages import Answer, WaitingPages
 
-from ..database import db
+from ..database import db, give_back
 from ..htmx import htmx
 from ..stopping import STOP
 from ..strings import gettext
@@ -35,7 +35,7 @@ def live(token: str) -> Response:
 def _response(token: str, form: str) -> Response:
     pages: WaitingPages = current_app.extensions["counterfoil_waiting"]
     pages.texts = _texts()
-    db.session.remove()  # a stream holds a thread, and no connection
+    give_back()  # a stream holds a thread, and no connection
     answer: Answer = pages.answer(token, form, request.args, f"{request.script_root}/wait")
     made = Response(answer.body, answer.status)
     for name, value in answer.headers:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, select, true
 
-from counterfoil.filters import TicketFilter
+from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import CursorError, Place, read_place
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, edge, walk
+from counterfoil.walks import Scan, sorted_by, walk
 
 from .look import Look, at_once, stretch
 from .tickets import Page
@@ -86,14 +86,16 @@ def number(
     now: datetime,
     look: Look | None = None,
     begun: str = "",
+    rows: int | None = None,
 ) -> Number:
     """How many tickets a filter means, exact to 10,000; what no index bounds a stretch at a time.
 
-    `look`: that of its page, which has asked some of it. `begun`: where an earlier number ended. Raises
-    CursorError for what is no such place.
+    `look`: that of its page, which has asked some of it. `begun`: where an earlier number ended. `rows`: how
+    many it looks through, where nobody goes on. Raises FilterError for what is no such place.
     """
     look = look or Look(connection, wanted, now)
-    if look.ids is not None:
+    look.rows = rows or look.rows
+    if not begun and look.ids is not None:
         if not look.ids:
             return Number(0)
         return Number(connection.execute(look.number_named()).scalar_one())
@@ -106,23 +108,22 @@ def number(
 
 def _read(written: str, scans: list[Scan]) -> Begun:
     found = _BEGUN.fullmatch(written)
-    if not found or int(found[3]) >= len(scans):
-        raise CursorError(written)
-    place = read_place(f"f.{found[4]}", scans[0].order)[0] if found[4] else None
-    return Begun(int(found[1]), int(found[2]), int(found[3]), place)
+    if found and int(found[1]) <= MOST and int(found[3]) < len(scans):
+        try:
+            place = read_place(f"f.{found[4]}", scans[0].order)[0] if found[4] else None
+            return Begun(int(found[1]), int(found[2]), int(found[3]), place)
+        except CursorError:
+            pass
+    raise FilterError("counted", written, "no place of this number; load the list, which counts anew")
 
 
 def _gone_on(look: Look, begun: Begun) -> Number:
     """The number after one more stretch."""
     n, left, place = begun.n, look.rows, begun.place
     for at, scan in list(enumerate(look.scans))[begun.walk :]:
-        if n >= MOST:
-            return Number(MOST, True)
-        if left <= 0:
-            return _cut_short(Begun(n, begun.looked + look.rows, at))
         of_it, seen, end = _number(look, scan, MOST - n, left, place)
         n, left, place = n + of_it.n, left - seen, None
-        if of_it.more or (end and n >= MOST):
+        if of_it.more:
             return Number(MOST, True)
         if end:
             return _cut_short(Begun(n, begun.looked + look.rows, at, end))
@@ -137,29 +138,38 @@ def of_page(found: Page) -> Number | None:
     """How many there are if a page tells: a first one that is not full, or one of what an index found."""
     if found.total is not None:
         return Number(found.total)
-    if not found.previous and (found.stretched or not found.next):
-        return Number(len(found.rows), found.stretched)
+    if not found.previous and not found.next:
+        return Number(len(found.rows))
     return None
 
 
 def _counted(connection: Connection, tab: str, now: datetime) -> Number:
-    found = number(connection, TicketFilter(tab=tab), now)
-    return found + number(connection, TicketFilter(tab="leaving"), now) if tab == "expiring" else found
+    found = number(connection, TicketFilter(tab=tab), now, rows=MOST)
+    if tab != "expiring":
+        return found
+    return found + number(connection, TicketFilter(tab="leaving"), now, rows=MOST)
 
 
 def _number(
     look: Look, scan: Scan, most: int, rows: int, place: Place | None
 ) -> tuple[Number, int, Place | None]:
-    """How many of one walk, how many rows of those that a request may look through, and where they ended."""
+    """How many of one walk, how many rows of those that a request may look through, and where they ended.
+
+    By one statement: a row that comes or goes between two would be counted twice, or never.
+    """
     if not scan.residual:
         inside = _inside(scan, most + 1).subquery()
         found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
         return Number(min(found, most), found > most), 0, None
-    part = stretch(scan, rows, place).subquery()
-    both = select(func.count(part.c.passes), func.count()).select_from(part)
-    found, seen = look.connection.execute(both).one()
-    end = edge(look.connection, scan, rows, place) if seen == rows else None
-    return Number(min(found, most), found > most), seen, end
+    part = stretch(scan, rows, place).cte("part")
+    columns = [part.c[column.key] for column in sorted_by(scan.order)]
+    counted = select(func.count(part.c.passes).label("passed"), func.count().label("seen")).subquery()
+    # Without an order of its own: both databases hand the rows on as they were found.
+    last = select(*columns).offset(rows - 1).limit(1).subquery()
+    both = select(counted, last).join_from(counted, last, true(), isouter=True)
+    row = look.connection.execute(both).one()
+    end = Place.of(row, scan.order) if row.seen == rows else None
+    return Number(min(row.passed, most), row.passed > most), row.seen, end
 
 
 def _inside(scan: Scan, most: int) -> Select[Any]:

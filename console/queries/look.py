@@ -27,7 +27,7 @@ from counterfoil.filters import TicketFilter
 from counterfoil.keyset import Place
 from counterfoil.search.lookup import lookup
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, sorted_by, walk
+from counterfoil.walks import Scan, row_at, sorted_by, walk
 
 STRETCH = 5_000
 """Rows of an index that one request looks through for what the index cannot bound: to reach them takes either
@@ -88,10 +88,8 @@ class Look:
 
     def _edges(self, scans: list[Scan], rows: int, place: Place | None, forward: bool) -> list[Place]:
         """The place of row number `rows` of each walk that has as many, by its index alone."""
-        order = self.scans[0].order
-        asked = [walk(scan, select(*sorted_by(order)), place, forward) for scan in scans]
-        last = at_once([each.offset(rows - 1).limit(1) for each in asked])
-        return [Place.of(row, order) for row in self.connection.execute(last)]
+        last = at_once([row_at(scan, rows, place, forward) for scan in scans])
+        return [Place.of(row, self.scans[0].order) for row in self.connection.execute(last)]
 
 
 def at_once(walks: list[Select[Any]]) -> Any:

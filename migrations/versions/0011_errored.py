@@ -16,8 +16,8 @@ def upgrade() -> None:
         "counterfoil_tickets_errored",
         "counterfoil_tickets",
         [
-            *("state", "done", "id", "error", "root_label", "view_model", "root_id", "token"),
-            *("queue", "priority", "attempts"),
+            *("state", "done", "id", "queue", "priority", "attempts"),
+            *("view_model", "root_id", "token", "root_label", "error"),  # the longest last
         ],
         unique=False,
         sqlite_where=sa.text("state = 'errored' AND done IS NOT NULL"),

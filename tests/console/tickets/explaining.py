@@ -26,10 +26,8 @@ def _of_any(connection: Connection, statement: str, parameters: Any) -> str:
     values = ", ".join(Literal(parameters[name]).as_string(driver) for name in names)
     driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     driver.execute(f"PREPARE of_any AS {prepared}")
-    try:
-        rows = driver.execute(f"EXPLAIN EXECUTE of_any{f'({values})' if names else ''}").fetchall()
-    finally:
-        driver.execute("DEALLOCATE of_any")
+    rows = driver.execute(f"EXPLAIN EXECUTE of_any{f'({values})' if names else ''}").fetchall()
+    driver.execute("DEALLOCATE of_any")
     driver.execute("SET LOCAL plan_cache_mode = auto")
     return "\n".join(str(row[0]) for row in rows)
 
