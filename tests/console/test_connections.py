@@ -1,10 +1,13 @@
 """The console's connections to PostgreSQL: what is prepared stays, and a cut one is noticed in time."""
 
+import threading
+
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from console.database import db
+from console.live import Changes
 from tests.console.browser import Browser
 
 CUT = text(
@@ -43,10 +46,34 @@ def test_one_that_was_just_used_is_not_asked_and_its_loss_is_told_once(
     assert otto.get("/tickets").status_code == 200
 
 
-def test_what_a_page_asks_stays_prepared_from_one_request_to_the_next(otto: Browser, console: Flask) -> None:
-    for _ in range(8):  # the driver prepares what it has sent five times, and forgets it by a rollback
+def prepared(console: Flask) -> str:
+    """What the connection that was used last has prepared."""
+    with console.app_context(), db.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+        connection.commit()  # by a rollback the driver forgets it
+    return "\n".join(rows)
+
+
+def ask(otto: Browser) -> None:
+    for _ in range(8):  # the driver prepares what it has sent five times
         assert otto.get("/tickets?tab=errored").status_code == 200
-    with console.app_context(), db.engine.connect() as connection:  # the one that was used last
-        prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
-    assert any("counterfoil_tickets" in statement for statement in prepared)
-    assert any("counterfoil_sessions" in statement for statement in prepared)
+
+
+def test_what_a_page_asks_stays_prepared_from_one_request_to_the_next(otto: Browser, console: Flask) -> None:
+    ask(otto)
+    assert "counterfoil_tickets" in prepared(console)
+    assert "counterfoil_sessions" in prepared(console)
+
+
+def test_it_stays_so_while_changes_are_watched_and_a_stream_is_opened(otto: Browser, console: Flask) -> None:
+    ask(otto)
+    changes: Changes = console.extensions["counterfoil_changes"]
+    looked = threading.Event()
+    changes.enter("a session")
+    with console.app_context():
+        event.listen(db.engine, "checkin", lambda *_: looked.set())
+    assert looked.wait(10)
+    changes.leave("a session")
+    stream = otto.client.get("/live?topics=tickets")
+    stream.close()
+    assert "counterfoil_tickets" in prepared(console)
