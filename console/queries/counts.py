@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, true
+from sqlalchemy import Connection, Select, func, select
 
 from counterfoil.filters import FilterError, TicketFilter
 from counterfoil.keyset import CursorError, Place, read_place
 from counterfoil.tabs import TABS
 from counterfoil.ticket import Ticket
-from counterfoil.walks import Scan, sorted_by, walk
+from counterfoil.walks import Scan, edge, walk
 
 from .look import Look, at_once, stretch
 from .tickets import Page
@@ -121,6 +121,8 @@ def _gone_on(look: Look, begun: Begun) -> Number:
     """The number after one more stretch."""
     n, left, place = begun.n, look.rows, begun.place
     for at, scan in list(enumerate(look.scans))[begun.walk :]:
+        if left <= 0:  # the row that the last walk ended at has gone meanwhile
+            return _cut_short(Begun(n, begun.looked + look.rows, at))
         of_it, seen, end = _number(look, scan, MOST - n, left, place)
         n, left, place = n + of_it.n, left - seen, None
         if of_it.more:
@@ -155,21 +157,17 @@ def _number(
 ) -> tuple[Number, int, Place | None]:
     """How many of one walk, how many rows of those that a request may look through, and where they ended.
 
-    By one statement: a row that comes or goes between two would be counted twice, or never.
+    Limits: a row that comes or goes between the two statements is counted twice, or not.
     """
     if not scan.residual:
         inside = _inside(scan, most + 1).subquery()
         found = look.connection.execute(select(func.count()).select_from(inside)).scalar_one()
         return Number(min(found, most), found > most), 0, None
-    part = stretch(scan, rows, place).cte("part")
-    columns = [part.c[column.key] for column in sorted_by(scan.order)]
-    counted = select(func.count(part.c.passes).label("passed"), func.count().label("seen")).subquery()
-    # Without an order of its own: both databases hand the rows on as they were found.
-    last = select(*columns).offset(rows - 1).limit(1).subquery()
-    both = select(counted, last).join_from(counted, last, true(), isouter=True)
-    row = look.connection.execute(both).one()
-    end = Place.of(row, scan.order) if row.seen == rows else None
-    return Number(min(row.passed, most), row.passed > most), row.seen, end
+    part = stretch(scan, rows, place).subquery()
+    both = select(func.count(part.c.passes), func.count()).select_from(part)
+    found, seen = look.connection.execute(both).one()
+    end = edge(look.connection, scan, rows, place) if seen == rows else None
+    return Number(min(found, most), found > most), seen, end
 
 
 def _inside(scan: Scan, most: int) -> Select[Any]:
